@@ -1,0 +1,23 @@
+# Finds MLIR/LLVM 22 (Debian keeps it under /usr/lib/llvm-22) and offers mm1_add_library for code that uses it.
+find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+separate_arguments(MM1_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
+if(MM1_BUILD_DOCS)
+  add_custom_target(mlir-doc)
+endif()
+
+# mm1_add_library(NAME SOURCES... [DEPENDS targets] [LINK libs]): a static library against the shared libMLIR/libLLVM.
+function(mm1_add_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+  target_compile_definitions(${name} PUBLIC ${MM1_LLVM_DEFINITIONS})
+  target_compile_options(${name} PRIVATE -fno-exceptions)
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
