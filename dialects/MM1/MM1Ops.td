@@ -1,0 +1,524 @@
+//===- MM1Ops.td - The blocks of the network -----------------*- tablegen -*-===//
+// Read from top to bottom: symbols, embedding, norms and residuals, linears, lightning attention, softmax
+// attention, experts, collectives, clusters. T is the number of tokens in the batch, always `?`.
+// Constraints are numbered (C1, C2, ...): the verifier and test/dialects/MM1 use the same labels.
+//===------------------------------------------------------------------------===//
+#ifndef MM1_OPS_TD
+#define MM1_OPS_TD
+
+include "MM1Attributes.td"
+include "MM1Interfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+class MM1_Op<string mnemonic, list<Trait> traits = []> : Op<MM1_Dialect, mnemonic, traits>;
+
+/// An op that has a scalar body (see MM1Interfaces.td), defined in ScalarBodies.cpp.
+class MM1_ScalarOp<string mnemonic, list<Trait> traits = []>
+    : MM1_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface>]>;
+
+/// An op that shapes a kernel.
+class MM1_AnchorOp<string mnemonic, list<Trait> traits = []>
+    : MM1_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<MM1_AnchorOpInterface>]>;
+
+def MM1_Activation : RankedTensorOf<[F32, BF16]>;
+def MM1_F32Tensor : RankedTensorOf<[F32]>;
+def MM1_I32Tensor : RankedTensorOf<[I32]>;
+def MM1_WeightTensor : RankedTensorOf<[F32, BF16, I8]>;
+
+//===-------------------------------- Symbols -------------------------------===//
+
+def MM1_WeightOp : MM1_Op<"weight", [Symbol]> {
+  let summary = "A weight: its type and the recipe that makes it from the checkpoint";
+  let description = [{
+    Constraints: (C1) `type` is what the recipe makes.
+    ```mlir
+    mm1.weight @layers.0.out_proj : tensor<64x128xbf16> = #mm1.recipe<
+        sources = [#mm1.source<"model.layers.0.self_attn.out_proj.weight" : tensor<64x128xbf16>>], steps = []>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, MM1_RecipeAttr:$recipe);
+  let assemblyFormat = "$sym_name `:` $type `=` $recipe attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getWeightType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
+  }];
+}
+
+def MM1_StateOp : MM1_Op<"state", [Symbol]> {
+  let summary = "A pool of state: lightning matrices by slot, or KV pages by page number";
+  let description = [{
+    The first dimension counts units (slots or pages) and is `?` until the plan fixes it.
+    Constraints: (C1) a recurrent pool is `[?, heads, D, D]` in f32 whatever the model computes in;
+    (C2) a KV pool is `[?, 2, kv_heads, page, D]` (k, then v) in f32 or bf16.
+    ```mlir
+    mm1.state recurrent @layers.0.lightning : tensor<?x4x16x16xf32>
+    mm1.state kv_pages @layers.3.kv : tensor<?x2x2x64x16xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_StateKind:$kind, SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type);
+  let assemblyFormat = "$kind $sym_name `:` $type attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getStateType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
+  }];
+}
+
+def MM1_LoadWeightOp : MM1_Op<"load_weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A weight as a value";
+  let description = [{
+    Constraints: (C1) `weight` names an `mm1.weight`; (C2) of this type.
+    ```mlir
+    %w = mm1.load_weight @layers.0.out_proj : tensor<64x128xbf16>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs AnyRankedTensor:$value);
+  let assemblyFormat = "$weight `:` type($value) attr-dict";
+}
+
+def MM1_LoadStateOp : MM1_Op<"load_state", [MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A state pool as a value";
+  let description = [{
+    Constraints: (C1) `state` names an `mm1.state`; (C2) of this type.
+    ```mlir
+    %s = mm1.load_state @layers.0.lightning : tensor<?x4x16x16xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$state);
+  let results = (outs AnyRankedTensor:$value);
+  let assemblyFormat = "$state `:` type($value) attr-dict";
+}
+
+def MM1_StoreStateOp : MM1_Op<"store_state", [MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Makes a value the new content of a state pool";
+  let description = [{
+    Constraints: (C1) `state` names an `mm1.state`; (C2) of this type.
+    ```mlir
+    mm1.store_state %s1, @layers.0.lightning : tensor<?x4x16x16xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$state);
+  let assemblyFormat = "$value `,` $state `:` type($value) attr-dict";
+}
+
+//===------------------------ Rows: embedding and gather ---------------------===//
+
+def MM1_EmbeddingOp : MM1_ScalarOp<"embedding"> {
+  let summary = "The table's row of each token";
+  let description = [{
+    `y[t, :] = table[tokens[t], :]`. Shapes: tokens `[T]`, table `[V, H]`, y `[T, H]`.
+    Constraints: (C1) ranks as above; (C2) table and result have the same width.
+    ```mlir
+    %x = mm1.embedding %tokens, %table : (tensor<?xi32>, tensor<512x64xbf16>) -> tensor<?x64xbf16>
+    ```
+    Source: model-spec 3.1 (no scale, no position, no norm).
+  }];
+  let arguments = (ins MM1_I32Tensor:$tokens, MM1_WeightTensor:$table);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$tokens `,` $table attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def MM1_GatherRowsOp : MM1_ScalarOp<"gather_rows"> {
+  let summary = "Some rows of a tensor, by index";
+  let description = [{
+    `y[r, :] = x[rows[r], :]`. Used in front of the head, where only some tokens need logits.
+    Constraints: (C1) ranks: x `[T, H]`, rows `[R]`, y `[R, H]`; (C2) x and result agree in width and element type.
+    ```mlir
+    %h = mm1.gather_rows %x, %rows : (tensor<?x64xbf16>, tensor<?xi32>) -> tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_I32Tensor:$rows);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $rows attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===------------------------- Norms and residuals ---------------------------===//
+
+def MM1_RMSNormOp : MM1_AnchorOp<"rms_norm", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+  let summary = "Divides each row by its root mean square, times a weight per column";
+  let description = [{
+    `y[t, i] = x[t, i] * rsqrt(mean_i(x[t, i]^2) + eps) * w[i]`, sums in f32.
+    Constraints: (C1) input and result agree; (C2) `weight` has one value per column; (C3) eps > 0.
+    ```mlir
+    %y = mm1.rms_norm %x, %w eps = 1.0e-5 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
+    ```
+    Source: MiniMaxM1RMSNorm in the published modeling file; no offset on the weight, no mean, no bias.
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_WeightTensor:$weight, F64Attr:$eps);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $weight `eps` `=` $eps attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def MM1_ResidualOp : MM1_ScalarOp<"residual", [AllTypesMatch<["stream", "branch", "result"]> /*C1*/]> {
+  let summary = "The weighted sum of the stream and a block's output";
+  let description = [{
+    `y = alpha * stream + beta * branch`. In the normalised-stream form of MiniMax-M1 `stream` is the output of the
+    norm; with `postnorm` false it is the norm's input.
+    Constraints: (C1) all three types agree. Folds: none (beta = 1 still sums).
+    ```mlir
+    %y = mm1.residual %u, %a alpha = 3.5565588200778455 beta = 1.0 : tensor<?x64xbf16>
+    ```
+    Source: MiniMaxM1DecoderLayer.forward.
+  }];
+  let arguments = (ins MM1_Activation:$stream, MM1_Activation:$branch, F64Attr:$alpha, F64Attr:$beta);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$stream `,` $branch `alpha` `=` $alpha `beta` `=` $beta attr-dict `:` type($result)";
+}
+
+//===------------------------------ Elementwise ------------------------------===//
+
+def MM1_SiluOp : MM1_ScalarOp<"silu", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+  let summary = "x * sigmoid(x)";
+  let description = [{
+    Constraints: (C1) input and result agree.
+    ```mlir
+    %y = mm1.silu %x : tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, AllTypesMatch<["lhs", "rhs", "result"]> /*C1*/]> {
+  let summary = "The product, element by element";
+  let description = [{
+    Constraints: (C1) all three types agree.
+    ```mlir
+    %y = mm1.mul %a, %b : tensor<?x2x96xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$lhs, MM1_Activation:$rhs);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [AllTypesMatch<["input", "gate", "result"]> /*C1*/]> {
+  let summary = "x * sigmoid(gate)";
+  let description = [{
+    The output gate of lightning attention: `gate` is the projection before its sigmoid.
+    Constraints: (C1) all three types agree.
+    ```mlir
+    %y = mm1.sigmoid_gate %o, %g : tensor<?x128xbf16>
+    ```
+    Source: MiniMaxM1LightningAttention.forward, after the norm.
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_Activation:$gate);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $gate attr-dict `:` type($result)";
+}
+
+def MM1_BlendOp : MM1_ScalarOp<"blend", [AllTypesMatch<["routed", "shared", "result"]> /*C1*/]> {
+  let summary = "Shared expert: (1 - s) * routed + s * shared, s = sigmoid of one number per token";
+  let description = [{
+    Constraints: (C1) routed, shared and result agree; (C2) `coefficient` is `[T, 1]` in f32.
+    ```mlir
+    %y = mm1.blend %c, %f, %s : (tensor<?x1xf32>, tensor<?x64xbf16>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
+    ```
+    Source: model-spec 3.7.
+  }];
+  let arguments = (ins MM1_F32Tensor:$coefficient, MM1_Activation:$routed, MM1_Activation:$shared);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$coefficient `,` $routed `,` $shared attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===-------------------------------- Linears --------------------------------===//
+
+def MM1_LinearOp : MM1_AnchorOp<"linear", [AttrSizedOperandSegments]> {
+  let summary = "Products of the rows with one or more weight matrices";
+  let description = [{
+    `y_i[t, o] = scale_i[o] * sum_k x[t, k] * w_i[o, k]`, sums in f32; without scales the factor is 1.
+    Several weights that read the same rows make one op with one result each: the rows are loaded once.
+    Constraints: (C1) at least one weight, all of one type, `[N, K]`; (C2) x is `[T, K]`; (C3) each result is
+    `[T, N]`, all of one type; (C4) int8 weights have one f32 `[N]` scale each, others none.
+    ```mlir
+    %q = mm1.linear %u weights(%w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16>
+    %k, %v = mm1.linear %u weights(%wk, %wv)
+        : (tensor<?x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>)
+    %y = mm1.linear %u weights(%wi) scales(%s) : (tensor<?x64xbf16>, tensor<96x64xi8>, tensor<96xf32>) -> tensor<?x96xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, Variadic<MM1_WeightTensor>:$weights, Variadic<MM1_F32Tensor>:$scales);
+  let results = (outs Variadic<MM1_Activation>:$outputs);
+  let assemblyFormat = [{
+    $input `weights` `(` $weights `)` (`scales` `(` $scales^ `)`)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===--------------------------- Lightning attention -------------------------===//
+
+def MM1_LightningAttentionOp : MM1_AnchorOp<"lightning_attention", [AllTypesMatch<["state", "nextState"]> /*C1*/]> {
+  let summary = "Causal linear attention with one decay rate per head";
+  let description = [{
+    For each token t of a sequence in order, per head: `S = exp(-slope) * S + k_t^T v_t`, then `o_t = q_t S`.
+    `qkv` is `[T, heads * 3 * D]`: head h owns columns `3Dh .. 3D(h+1)-1` in the order q, k, v.
+    State is `[slots, heads, D, D]` (k channel, v channel), in f32; sequence b uses slot `slots[b]`, and starts from zero
+    when its first position is 0.
+    `decay = constant` is one rate per head and layer; relatives of this network (model-spec 9) will add cases.
+    Constraints: (C1) both states agree; (C2) qkv is `[T, heads * 3 * D]` and out `[T, heads * D]` for the state's heads and D;
+    (C3) `slopes` has one f32 per head; (C4) `slots`, `starts` and `positions` are rank 1.
+    ```mlir
+    %o, %s1 = mm1.lightning_attention %qkv, %slopes, %s0 batch(%slots, %starts, %positions)
+        : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
+          -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>)
+    ```
+    Source: MiniMaxM1LightningAttention.inference; model-spec 3.5.3.
+  }];
+  let arguments = (ins MM1_Activation:$qkv, MM1_F32Tensor:$slopes, MM1_F32Tensor:$state,
+                       MM1_I32Tensor:$slots, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions);
+  let results = (outs MM1_Activation:$out, MM1_F32Tensor:$nextState);
+  let assemblyFormat = [{
+    $qkv `,` $slopes `,` $state `batch` `(` $slots `,` $starts `,` $positions `)` attr-dict
+        `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeads() { return ::llvm::cast<::mlir::RankedTensorType>(getState().getType()).getDimSize(1); }
+    int64_t getHeadDim() { return ::llvm::cast<::mlir::RankedTensorType>(getState().getType()).getDimSize(2); }
+  }];
+}
+
+//===---------------------------- Softmax attention --------------------------===//
+
+def MM1_RopeAnglesOp : MM1_ScalarOp<"rope_angles", [AllTypesMatch<["cos", "sin"]> /*C1*/]> {
+  let summary = "Cosine and sine of position times frequency";
+  let description = [{
+    `phi = f32(positions[t]) * inv_freq[i]` as one f32 product (at long context its rounding is part of the model), then
+    cosine and sine exact to 2 ulp.
+    Constraints: (C1) cos and sin agree; (C2) `[T, R]` for `inv_freq` of `[R]`.
+    ```mlir
+    %cos, %sin = mm1.rope_angles %positions, %freq : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+    ```
+    Source: MiniMaxM1RotaryEmbedding; model-spec 3.4.
+  }];
+  let arguments = (ins MM1_I32Tensor:$positions, MM1_F32Tensor:$inv_freq);
+  let results = (outs MM1_F32Tensor:$cos, MM1_F32Tensor:$sin);
+  let assemblyFormat = "$positions `,` $inv_freq attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def MM1_RopeOp : MM1_Op<"rope", [Pure, AllTypesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
+    DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["getLaneGranularity"]>]> {
+  let summary = "Rotates pairs of channels of each head by their position's angle";
+  let description = [{
+    In each head of `head_dim` columns, with R = columns of cos: for i < R,
+    `y[i] = x[i] cos[i] - x[i+R] sin[i]`, `y[i+R] = x[i+R] cos[i] + x[i] sin[i]`; columns from 2R on pass.
+    Constraints: (C1) input and result agree; (C2) `head_dim` divides the width; (C3) 2R <= head_dim.
+    ```mlir
+    %y = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+    ```
+    Source: apply_rotary_pos_emb of the published file (rotate-half inside the first rotary_dim channels).
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_F32Tensor:$cos, MM1_F32Tensor:$sin, I64Attr:$head_dim);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $cos `,` $sin `head_dim` `=` $head_dim attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def MM1_CacheAppendOp : MM1_AnchorOp<"cache_append", [AllTypesMatch<["cache", "nextCache"]> /*C1*/]> {
+  let summary = "Writes the keys and values of new tokens into their KV pages";
+  let description = [{
+    Token t of sequence b at position p goes to row `p % page` of page `pages[b, p / page]`, for every KV head.
+    Constraints: (C1) both caches agree; (C2) k and v are `[T, kv_heads * D]` for the cache's heads and D, and agree;
+    (C3) `starts` and `positions` are rank 1, `pages` rank 2.
+    ```mlir
+    %c1 = mm1.cache_append %k, %v, %c0 batch(%starts, %positions, %pages)
+        : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> tensor<?x2x2x64x16xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$k, MM1_Activation:$v, MM1_Activation:$cache,
+                       MM1_I32Tensor:$starts, MM1_I32Tensor:$positions, MM1_I32Tensor:$pages);
+  let results = (outs MM1_Activation:$nextCache);
+  let assemblyFormat = [{
+    $k `,` $v `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def MM1_SoftmaxAttentionOp : MM1_AnchorOp<"softmax_attention"> {
+  let summary = "Causal attention of each token over its sequence's KV pages";
+  let description = [{
+    For token t of sequence b at position p and query head h: softmax over u = 0..p of `scale * q[t, h] . K[u, kv]`, then the
+    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32.
+    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `starts` and
+    `positions` are rank 1, `pages` rank 2; (C3) scale > 0.
+    ```mlir
+    %o = mm1.softmax_attention %q, %cache batch(%starts, %positions, %pages) scale = 0.25
+        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    ```
+    Source: MiniMaxM1FlashAttention2; model-spec 3.4.
+  }];
+  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions,
+                       MM1_I32Tensor:$pages, F64Attr:$scale);
+  let results = (outs MM1_Activation:$out);
+  let assemblyFormat = [{
+    $q `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
+        `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===--------------------------------- Experts -------------------------------===//
+
+def MM1_RouterOp : MM1_AnchorOp<"router"> {
+  let summary = "Softmax over all experts, the top k, renormalised";
+  let description = [{
+    `p = softmax(logits[t])`; the k largest p, the lower expert index first among equals; `weights = p_i / sum_j p_j` over the
+    chosen. Ids are in order of falling p.
+    Constraints: (C1) logits `[T, E]`, ids and weights `[T, k]`; (C2) 1 <= k <= E.
+    ```mlir
+    %ids, %w = mm1.router %logits : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+    ```
+    Source: MiniMaxM1SparseMoeBlock.forward; model-spec 3.6.
+  }];
+  let arguments = (ins MM1_F32Tensor:$logits);
+  let results = (outs MM1_I32Tensor:$ids, MM1_F32Tensor:$weights);
+  let assemblyFormat = "$logits attr-dict `:` type($logits) `->` type($ids) `,` type($weights)";
+  let hasVerifier = 1;
+}
+
+def MM1_GroupTokensOp : MM1_AnchorOp<"group_tokens"> {
+  let summary = "Lists the (token, choice) pairs expert by expert";
+  let description = [{
+    Pair r = t * k + j has expert `ids[t, j]`. `order` holds the pairs sorted by expert, stable; those of expert e stand at
+    `offsets[e] .. offsets[e+1]-1`.
+    Constraints: (C1) ids and order agree in shape; (C2) offsets is rank 1 with E + 1 values.
+    ```mlir
+    %order, %offsets = mm1.group_tokens %ids : tensor<?x2xi32> -> tensor<?x2xi32>, tensor<5xi32>
+    ```
+  }];
+  let arguments = (ins MM1_I32Tensor:$ids);
+  let results = (outs MM1_I32Tensor:$order, MM1_I32Tensor:$offsets);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($order) `,` type($offsets)";
+  let hasVerifier = 1;
+}
+
+def MM1_ExpertLinearOp : MM1_AnchorOp<"expert_linear", [AttrSizedOperandSegments]> {
+  let summary = "Products of each (token, choice) pair with its expert's matrices";
+  let description = [{
+    For pair (t, j) with expert e: `y_i[t, j, o] = scale_i[e, o] * sum_n x[t, (j,) n] * w_i[e, o, n]`. Rows of x belong to
+    tokens (`[T, K]`) or to pairs (`[T, k, K]`). `order` and `offsets` come from `group_tokens`.
+    Constraints: (C1) at least one weight, all of one type, `[E, N, K]`; (C2) x is `[T, K]` or `[T, k, K]`; (C3) each result is
+    `[T, k, N]`, all of one type, k as in `order`; (C4) int8 weights have one f32 `[E, N]` scale each, others none;
+    (C5) `offsets` has E + 1 values.
+    ```mlir
+    %g, %u = mm1.expert_linear %m, %order, %offsets weights(%w1, %w3)
+        : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xbf16>, tensor<4x96x64xbf16>)
+          -> (tensor<?x2x96xbf16>, tensor<?x2x96xbf16>)
+    ```
+    Source: MiniMaxM1BlockSparseTop2MLP; model-spec 3.6.
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_I32Tensor:$order, MM1_I32Tensor:$offsets,
+                       Variadic<MM1_WeightTensor>:$weights, Variadic<MM1_F32Tensor>:$scales);
+  let results = (outs Variadic<MM1_Activation>:$outputs);
+  let assemblyFormat = [{
+    $input `,` $order `,` $offsets `weights` `(` $weights `)` (`scales` `(` $scales^ `)`)? attr-dict
+        `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def MM1_CombineOp : MM1_ScalarOp<"combine"> {
+  let summary = "The experts' answers of each token, weighted and summed";
+  let description = [{
+    `y[t, :] = sum_j weights[t, j] * x[t, j, :]`, in order of j.
+    Constraints: (C1) x `[T, k, H]`, weights `[T, k]` in f32, y `[T, H]` of x's element type.
+    ```mlir
+    %f = mm1.combine %y, %w : (tensor<?x2x64xbf16>, tensor<?x2xf32>) -> tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_F32Tensor:$weights);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $weights attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===------------------------------- Collectives -----------------------------===//
+
+def MM1_AllReduceOp : MM1_AnchorOp<"all_reduce", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+  let summary = "The sum of a value over all ranks, on every rank";
+  let description = [{
+    Constraints: (C1) input and result agree; (C2) `ranks` >= 1. Folds to its input for one rank.
+    ```mlir
+    %y = mm1.all_reduce %x ranks = 8 : tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, I64Attr:$ranks);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `ranks` `=` $ranks attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def MM1_AllGatherOp : MM1_AnchorOp<"all_gather"> {
+  let summary = "The ranks' columns side by side, on every rank";
+  let description = [{
+    Constraints: (C1) the result is `ranks` times as wide in the last dimension, else equal; (C2) `ranks` >= 1.
+    Folds to its input for one rank.
+    ```mlir
+    %y = mm1.all_gather %x ranks = 8 : tensor<?x64xf32> -> tensor<?x512xf32>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, I64Attr:$ranks);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `ranks` `=` $ranks attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===-------------------------------- Clusters -------------------------------===//
+
+def MM1_ClusterOp : MM1_Op<"cluster", [IsolatedFromAbove, RecursiveMemoryEffects,
+    SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "One kernel: ordinary ops, at most one of them an anchor";
+  let description = [{
+    The region keeps the meaning: the reference evaluator runs it op by op. What lies in it is fused, and changing it changes
+    the generated kernel. `schedule` holds the emitter's choices (tile sizes) once made.
+    Constraints: (C1) block arguments match the inputs; (C2) the yield matches the results; (C3) at most one anchor, and it is
+    of kind `anchor` (`elementwise` when there is none); (C4) the other ops have scalar bodies.
+    ```mlir
+    %y = mm1.cluster matmul (%u, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> {
+    ^bb0(%x: tensor<?x64xbf16>, %m: tensor<192x64xbf16>):
+      %0 = mm1.linear %x weights(%m) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16>
+      %1 = mm1.silu %0 : tensor<?x192xbf16>
+      mm1.yield %1 : tensor<?x192xbf16>
+    }
+    ```
+  }];
+  let arguments = (ins MM1_AnchorKind:$anchor, Variadic<AnyRankedTensor>:$inputs, OptionalAttr<DictionaryAttr>:$schedule);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $anchor `(` $inputs `)` (`schedule` $schedule^)? attr-dict-with-keyword `:` functional-type(operands, results) $body
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 0;
+  let extraClassDeclaration = [{
+    /// The anchor, or null for an elementwise cluster.
+    ::mlir::mm1::AnchorOpInterface getAnchorOp();
+    ::mlir::mm1::YieldOp getYield();
+  }];
+}
+
+def MM1_YieldOp : MM1_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"ClusterOp">]> {
+  let summary = "Ends a cluster and gives its results";
+  let description = [{
+    ```mlir
+    mm1.yield %y : tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$operands);
+  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+  let builders = [OpBuilder<(ins), [{}]>];
+}
+
+#endif // MM1_OPS_TD
