@@ -1,0 +1,29 @@
+#!/bin/sh
+# From a bare Debian 12 to a tested mm1c: installs what is needed (apt, as root or with sudo), builds everything, runs all
+# tests. Then the runtime alone, without LLVM, with g++, and the runtime's tests. Needs no GPU, Python package or network.
+#   test/run.sh             all of it (about 25 minutes on two cores)
+#   test/run.sh --sanitize  the same tests under AddressSanitizer and UBSan, with the fuzzers, instead
+set -eu
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+
+sh examples/install-dependencies.sh
+launcher=
+if command -v ccache >/dev/null 2>&1; then
+  launcher="-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache"
+fi
+
+if [ "${1:-}" = --sanitize ]; then
+  cmake --preset sanitize $launcher
+  cmake --build build-sanitize -j "$jobs"
+  exec ctest --test-dir build-sanitize --output-on-failure -j "$jobs"
+fi
+
+cmake --preset release -DMM1_BUILD_TESTS=ON $launcher
+cmake --build build -j "$jobs"
+ctest --test-dir build --output-on-failure -j "$jobs"
+
+echo "the runtime alone: no LLVM, g++"
+cmake --preset runtime-only -DCMAKE_CXX_COMPILER=g++ -DCMAKE_C_COMPILER=gcc $launcher
+cmake --build build-runtime -j "$jobs"
+ctest --test-dir build-runtime --output-on-failure -j "$jobs"
