@@ -9,31 +9,39 @@ using namespace mlir;
 using namespace mlir::mm1;
 
 #define GET_OP_CLASSES
-#include "dialects/MM1/MM1Ops.cpp.inc"
 #include "dialects/MM1/MM1Interfaces.cpp.inc"
+#include "dialects/MM1/MM1Ops.cpp.inc"
 
 namespace {
 
-RankedTensorType tensorType(Value value) { return cast<RankedTensorType>(value.getType()); }
+RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
 
 /// Fails unless the value has this rank.
-LogicalResult expectRank(Operation *op, StringRef name, Value value, int64_t rank) {
+LogicalResult expectRank(Operation *op, StringRef name, Value value,
+                         int64_t rank) {
   if (tensorType(value).getRank() == rank)
     return success();
-  return op->emitOpError() << "expects '" << name << "' of rank " << rank << ", found " << value.getType();
+  return op->emitOpError() << "expects '" << name << "' of rank " << rank
+                           << ", found " << value.getType();
 }
 
 /// Fails unless dimension `dim` of the value is `size`; `why` says where the size comes from.
-LogicalResult expectDim(Operation *op, StringRef name, Value value, int64_t dim, int64_t size, const Twine &why) {
+LogicalResult expectDim(Operation *op, StringRef name, Value value, int64_t dim,
+                        int64_t size, const Twine &why) {
   int64_t found = tensorType(value).getDimSize(dim);
   if (found == size)
     return success();
-  return op->emitOpError() << "expects dimension " << dim << " of '" << name << "' to be " << size << " (" << why
-                           << "), found " << found;
+  return op->emitOpError() << "expects dimension " << dim << " of '" << name
+                           << "' to be " << size << " (" << why << "), found "
+                           << found;
 }
 
 /// The rank-1 and rank-2 values that describe the batch.
-LogicalResult expectBatch(Operation *op, ArrayRef<std::pair<StringRef, Value>> vectors, Value pages = {}) {
+LogicalResult expectBatch(Operation *op,
+                          ArrayRef<std::pair<StringRef, Value>> vectors,
+                          Value pages = {}) {
   for (auto [name, value] : vectors)
     if (failed(expectRank(op, name, value, 1)))
       return failure();
@@ -41,45 +49,57 @@ LogicalResult expectBatch(Operation *op, ArrayRef<std::pair<StringRef, Value>> v
 }
 
 /// C1-C4 of linear and expert_linear: weights of one type, results of one type, a scale per int8 weight.
-LogicalResult verifyWeights(Operation *op, OperandRange weights, OperandRange scales, ResultRange outputs,
+LogicalResult verifyWeights(Operation *op, OperandRange weights,
+                            OperandRange scales, ResultRange outputs,
                             int64_t weightRank) {
   if (weights.empty())
     return op->emitOpError("expects at least one weight"); // C1
   auto type = tensorType(weights.front());
   if (type.getRank() != weightRank)
-    return op->emitOpError() << "expects weights of rank " << weightRank << ", found " << type;
+    return op->emitOpError()
+           << "expects weights of rank " << weightRank << ", found " << type;
   for (Value weight : weights)
     if (weight.getType() != type)
-      return op->emitOpError() << "expects weights of one type, found " << type << " and " << weight.getType();
+      return op->emitOpError() << "expects weights of one type, found " << type
+                               << " and " << weight.getType();
   if (outputs.size() != weights.size()) // C3
-    return op->emitOpError() << "expects one result per weight, found " << weights.size() << " weights and "
-                             << outputs.size() << " results";
+    return op->emitOpError()
+           << "expects one result per weight, found " << weights.size()
+           << " weights and " << outputs.size() << " results";
   for (Value output : outputs)
     if (output.getType() != outputs.front().getType())
-      return op->emitOpError() << "expects results of one type, found " << outputs.front().getType() << " and "
-                               << output.getType();
+      return op->emitOpError()
+             << "expects results of one type, found "
+             << outputs.front().getType() << " and " << output.getType();
   bool quantised = type.getElementType().isInteger(8); // C4
   if (scales.size() != (quantised ? weights.size() : 0))
-    return op->emitOpError() << "expects " << (quantised ? "one scale per int8 weight" : "no scales for float weights")
-                             << ", found " << scales.size() << " scales for " << weights.size() << " weights";
+    return op->emitOpError() << "expects "
+                             << (quantised ? "one scale per int8 weight"
+                                           : "no scales for float weights")
+                             << ", found " << scales.size() << " scales for "
+                             << weights.size() << " weights";
   for (Value scale : scales) {
     auto scaleType = tensorType(scale);
     if (scaleType.getShape() != type.getShape().drop_back())
-      return op->emitOpError() << "expects scales of shape [" << type.getShape().drop_back() << "], found "
-                               << scaleType;
+      return op->emitOpError()
+             << "expects scales of shape [" << type.getShape().drop_back()
+             << "], found " << scaleType;
   }
   return success();
 }
 
 template <typename SymbolOp>
-LogicalResult verifySymbolUse(Operation *op, FlatSymbolRefAttr name, Type type, StringRef kind,
-                              SymbolTableCollection &tables) {
+LogicalResult verifySymbolUse(Operation *op, FlatSymbolRefAttr name, Type type,
+                              StringRef kind, SymbolTableCollection &tables) {
   auto symbol = tables.lookupNearestSymbolFrom<SymbolOp>(op, name);
   if (!symbol) // C1
-    return op->emitOpError() << "expects " << name << " to name an '" << kind << "'";
+    return op->emitOpError()
+           << "expects " << name << " to name an '" << kind << "'";
   if (symbol.getType() == type)
     return success(); // C2
-  InFlightDiagnostic diag = op->emitOpError() << "has type " << type << ", but " << name << " is " << symbol.getType();
+  InFlightDiagnostic diag = op->emitOpError()
+                            << "has type " << type << ", but " << name << " is "
+                            << symbol.getType();
   diag.attachNote(symbol.getLoc()) << name << " declared here";
   return diag;
 }
@@ -89,65 +109,88 @@ LogicalResult verifySymbolUse(Operation *op, FlatSymbolRefAttr name, Type type, 
 //===-------------------------------- Symbols ----------------------------------===//
 
 LogicalResult WeightOp::verify() {
-  FailureOr<RankedTensorType> made = getRecipe().inferType([&] { return emitOpError(); });
+  FailureOr<RankedTensorType> made =
+      getRecipe().inferType([&] { return emitOpError(); });
   if (failed(made))
     return failure();
   if (*made != getType()) // C1
-    return emitOpError() << "has type " << getType() << ", but its recipe makes " << *made;
+    return emitOpError() << "has type " << getType()
+                         << ", but its recipe makes " << *made;
   return success();
 }
 
 LogicalResult StateOp::verify() {
   RankedTensorType type = getStateType();
   if (getKind() == StateKind::Recurrent) { // C1
-    if (type.getRank() != 4 || !type.isDynamicDim(0) || type.getDimSize(2) != type.getDimSize(3) ||
-        type.isDynamicDim(2) || type.isDynamicDim(1) || !type.getElementType().isF32())
-      return emitOpError() << "expects a recurrent pool '[?, heads, D, D]' in f32, found " << type;
+    if (type.getRank() != 4 || !type.isDynamicDim(0) ||
+        type.getDimSize(2) != type.getDimSize(3) || type.isDynamicDim(2) ||
+        type.isDynamicDim(1) || !type.getElementType().isF32())
+      return emitOpError()
+             << "expects a recurrent pool '[?, heads, D, D]' in f32, found "
+             << type;
     return success();
   }
-  bool shaped = type.getRank() == 5 && type.isDynamicDim(0) && type.getDimSize(1) == 2; // C2
+  bool shaped = type.getRank() == 5 && type.isDynamicDim(0) &&
+                type.getDimSize(1) == 2; // C2
   for (int64_t dim = 2; shaped && dim < 5; ++dim)
     shaped = !type.isDynamicDim(dim);
-  if (!shaped || !(type.getElementType().isF32() || type.getElementType().isBF16()))
-    return emitOpError() << "expects a KV pool '[?, 2, kv_heads, page, D]' in f32 or bf16, found " << type;
+  if (!shaped ||
+      !(type.getElementType().isF32() || type.getElementType().isBF16()))
+    return emitOpError() << "expects a KV pool '[?, 2, kv_heads, page, D]' in "
+                            "f32 or bf16, found "
+                         << type;
   return success();
 }
 
 LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifySymbolUse<WeightOp>(*this, getWeightAttr(), getValue().getType(), "mm1.weight", tables);
+  return verifySymbolUse<WeightOp>(*this, getWeightAttr(), getValue().getType(),
+                                   "mm1.weight", tables);
 }
 LogicalResult LoadStateOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifySymbolUse<StateOp>(*this, getStateAttr(), getResult().getType(), "mm1.state", tables);
+  return verifySymbolUse<StateOp>(*this, getStateAttr(), getResult().getType(),
+                                  "mm1.state", tables);
 }
 LogicalResult StoreStateOp::verifySymbolUses(SymbolTableCollection &tables) {
-  return verifySymbolUse<StateOp>(*this, getStateAttr(), getValue().getType(), "mm1.state", tables);
+  return verifySymbolUse<StateOp>(*this, getStateAttr(), getValue().getType(),
+                                  "mm1.state", tables);
 }
 
 //===-------------------------------- Row lookups ------------------------------===//
 
 LogicalResult EmbeddingOp::verify() {
-  if (failed(expectRank(*this, "tokens", getTokens(), 1)) || failed(expectRank(*this, "table", getTable(), 2)) ||
+  if (failed(expectRank(*this, "tokens", getTokens(), 1)) ||
+      failed(expectRank(*this, "table", getTable(), 2)) ||
       failed(expectRank(*this, "result", getResult(), 2))) // C1
     return failure();
-  return expectDim(*this, "result", getResult(), 1, tensorType(getTable()).getDimSize(1), "the table's width"); // C2
+  return expectDim(*this, "result", getResult(), 1,
+                   tensorType(getTable()).getDimSize(1),
+                   "the table's width"); // C2
 }
 
 LogicalResult GatherRowsOp::verify() {
-  if (failed(expectRank(*this, "input", getInput(), 2)) || failed(expectRank(*this, "rows", getRows(), 1)) ||
+  if (failed(expectRank(*this, "input", getInput(), 2)) ||
+      failed(expectRank(*this, "rows", getRows(), 1)) ||
       failed(expectRank(*this, "result", getResult(), 2))) // C1
     return failure();
-  if (tensorType(getInput()).getElementType() != tensorType(getResult()).getElementType())
-    return emitOpError() << "expects one element type, found " << getInput().getType() << " and "
+  if (tensorType(getInput()).getElementType() !=
+      tensorType(getResult()).getElementType())
+    return emitOpError() << "expects one element type, found "
+                         << getInput().getType() << " and "
                          << getResult().getType();
-  return expectDim(*this, "result", getResult(), 1, tensorType(getInput()).getDimSize(1), "the input's width"); // C2
+  return expectDim(*this, "result", getResult(), 1,
+                   tensorType(getInput()).getDimSize(1),
+                   "the input's width"); // C2
 }
 
 //===----------------------------- Norms and blends ----------------------------===//
 
 LogicalResult RMSNormOp::verify() {
-  if (failed(expectRank(*this, "weight", getWeight(), 1)) || failed(expectRank(*this, "input", getInput(), 2)))
+  if (failed(expectRank(*this, "weight", getWeight(), 1)) ||
+      failed(expectRank(*this, "input", getInput(), 2)))
     return failure();
-  if (failed(expectDim(*this, "weight", getWeight(), 0, tensorType(getInput()).getDimSize(1), "columns of 'input'")))
+  if (failed(expectDim(*this, "weight", getWeight(), 0,
+                       tensorType(getInput()).getDimSize(1),
+                       "columns of 'input'")))
     return failure(); // C2
   double eps = getEps().convertToDouble();
   if (!(eps > 0)) // C3
@@ -161,22 +204,26 @@ bool RMSNormOp::takesEpilogue(unsigned) { return true; }
 LogicalResult BlendOp::verify() {
   if (failed(expectRank(*this, "coefficient", getCoefficient(), 2)))
     return failure();
-  return expectDim(*this, "coefficient", getCoefficient(), 1, 1, "one number per token"); // C2
+  return expectDim(*this, "coefficient", getCoefficient(), 1, 1,
+                   "one number per token"); // C2
 }
 
 //===--------------------------------- Linears ---------------------------------===//
 
 LogicalResult LinearOp::verify() {
-  if (failed(verifyWeights(*this, getWeights(), getScales(), getOutputs(), 2)) ||
+  if (failed(
+          verifyWeights(*this, getWeights(), getScales(), getOutputs(), 2)) ||
       failed(expectRank(*this, "input", getInput(), 2)))
     return failure();
   auto weight = tensorType(getWeights().front());
-  if (failed(expectDim(*this, "input", getInput(), 1, weight.getDimSize(1), "columns of the weights"))) // C2
+  if (failed(expectDim(*this, "input", getInput(), 1, weight.getDimSize(1),
+                       "columns of the weights"))) // C2
     return failure();
   Value output = getOutputs().front();
   if (failed(expectRank(*this, "result", output, 2)))
     return failure();
-  return expectDim(*this, "result", output, 1, weight.getDimSize(0), "rows of the weights"); // C3
+  return expectDim(*this, "result", output, 1, weight.getDimSize(0),
+                   "rows of the weights"); // C3
 }
 AnchorKind LinearOp::getAnchorKind() { return AnchorKind::Matmul; }
 bool LinearOp::takesPrologue(unsigned operand) { return false; }
@@ -187,21 +234,31 @@ bool LinearOp::takesEpilogue(unsigned) { return true; }
 LogicalResult LightningAttentionOp::verify() {
   auto state = tensorType(getState());
   if (state.getRank() != 4 || state.getDimSize(2) != state.getDimSize(3))
-    return emitOpError() << "expects 'state' to be [slots, heads, D, D], found " << state;
+    return emitOpError() << "expects 'state' to be [slots, heads, D, D], found "
+                         << state;
   int64_t heads = getHeads(), dim = getHeadDim();
-  if (failed(expectRank(*this, "qkv", getQkv(), 2)) || failed(expectRank(*this, "out", getOut(), 2)) ||
-      failed(expectDim(*this, "qkv", getQkv(), 1, heads * 3 * dim, "heads * 3 * D of 'state'")) ||
-      failed(expectDim(*this, "out", getOut(), 1, heads * dim, "heads * D of 'state'"))) // C2
+  if (failed(expectRank(*this, "qkv", getQkv(), 2)) ||
+      failed(expectRank(*this, "out", getOut(), 2)) ||
+      failed(expectDim(*this, "qkv", getQkv(), 1, heads * 3 * dim,
+                       "heads * 3 * D of 'state'")) ||
+      failed(expectDim(*this, "out", getOut(), 1, heads * dim,
+                       "heads * D of 'state'"))) // C2
     return failure();
   if (failed(expectRank(*this, "slopes", getSlopes(), 1)))
     return failure();
   int64_t slopes = tensorType(getSlopes()).getDimSize(0);
   if (slopes != heads) // C3
-    return emitOpError() << "expects one slope per head: 'slopes' has " << slopes
-                         << " values, but dimension 1 (heads) of 'state' is " << heads;
-  return expectBatch(*this, {{"slots", getSlots()}, {"starts", getStarts()}, {"positions", getPositions()}}); // C4
+    return emitOpError() << "expects one slope per head: 'slopes' has "
+                         << slopes
+                         << " values, but dimension 1 (heads) of 'state' is "
+                         << heads;
+  return expectBatch(*this, {{"slots", getSlots()},
+                             {"starts", getStarts()},
+                             {"positions", getPositions()}}); // C4
 }
-AnchorKind LightningAttentionOp::getAnchorKind() { return AnchorKind::Recurrence; }
+AnchorKind LightningAttentionOp::getAnchorKind() {
+  return AnchorKind::Recurrence;
+}
 bool LightningAttentionOp::takesPrologue(unsigned) { return false; }
 bool LightningAttentionOp::takesEpilogue(unsigned) { return false; }
 
@@ -209,35 +266,47 @@ bool LightningAttentionOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult RopeAnglesOp::verify() {
   if (failed(expectRank(*this, "positions", getPositions(), 1)) ||
-      failed(expectRank(*this, "inv_freq", getInvFreq(), 1)) || failed(expectRank(*this, "cos", getCos(), 2)))
+      failed(expectRank(*this, "inv_freq", getInvFreq(), 1)) ||
+      failed(expectRank(*this, "cos", getCos(), 2)))
     return failure();
-  return expectDim(*this, "cos", getCos(), 1, tensorType(getInvFreq()).getDimSize(0), "one per frequency"); // C2
+  return expectDim(*this, "cos", getCos(), 1,
+                   tensorType(getInvFreq()).getDimSize(0),
+                   "one per frequency"); // C2
 }
 
 LogicalResult RopeOp::verify() {
-  if (failed(expectRank(*this, "input", getInput(), 2)) || failed(expectRank(*this, "cos", getCos(), 2)))
+  if (failed(expectRank(*this, "input", getInput(), 2)) ||
+      failed(expectRank(*this, "cos", getCos(), 2)))
     return failure();
   int64_t width = tensorType(getInput()).getDimSize(1), headDim = getHeadDim();
   if (headDim <= 0 || width % headDim != 0) // C2
-    return emitOpError() << "expects head_dim to divide the width " << width << ", found " << headDim;
+    return emitOpError() << "expects head_dim to divide the width " << width
+                         << ", found " << headDim;
   int64_t half = tensorType(getCos()).getDimSize(1);
   if (2 * half > headDim) // C3
-    return emitOpError() << "rotates " << 2 * half << " channels of each head, but head_dim is " << headDim;
+    return emitOpError() << "rotates " << 2 * half
+                         << " channels of each head, but head_dim is "
+                         << headDim;
   return success();
 }
 
 namespace {
 /// Width of [T, heads * D] against a cache [?, 2, kv_heads, page, D].
-LogicalResult verifyCacheUse(Operation *op, StringRef name, Value value, Value cache, bool exact) {
+LogicalResult verifyCacheUse(Operation *op, StringRef name, Value value,
+                             Value cache, bool exact) {
   auto type = tensorType(cache);
   if (type.getRank() != 5 || type.getDimSize(1) != 2)
-    return op->emitOpError() << "expects a cache [?, 2, kv_heads, page, D], found " << type;
+    return op->emitOpError()
+           << "expects a cache [?, 2, kv_heads, page, D], found " << type;
   if (failed(expectRank(op, name, value, 2)))
     return failure();
-  int64_t width = type.getDimSize(2) * type.getDimSize(4), found = tensorType(value).getDimSize(1);
+  int64_t width = type.getDimSize(2) * type.getDimSize(4),
+          found = tensorType(value).getDimSize(1);
   if (exact ? found != width : found % width != 0)
-    return op->emitOpError() << "expects '" << name << "' to have " << (exact ? "" : "a multiple of ") << width
-                             << " columns (kv_heads * D of the cache), found " << found;
+    return op->emitOpError()
+           << "expects '" << name << "' to have "
+           << (exact ? "" : "a multiple of ") << width
+           << " columns (kv_heads * D of the cache), found " << found;
   return success();
 }
 } // namespace
@@ -246,7 +315,9 @@ LogicalResult CacheAppendOp::verify() {
   if (failed(verifyCacheUse(*this, "k", getK(), getCache(), true)) ||
       failed(verifyCacheUse(*this, "v", getV(), getCache(), true))) // C2
     return failure();
-  return expectBatch(*this, {{"starts", getStarts()}, {"positions", getPositions()}}, getPages()); // C3
+  return expectBatch(*this,
+                     {{"starts", getStarts()}, {"positions", getPositions()}},
+                     getPages()); // C3
 }
 AnchorKind CacheAppendOp::getAnchorKind() { return AnchorKind::CacheAppend; }
 bool CacheAppendOp::takesPrologue(unsigned operand) { return operand < 2; }
@@ -256,9 +327,12 @@ LogicalResult SoftmaxAttentionOp::verify() {
   if (failed(verifyCacheUse(*this, "q", getQ(), getCache(), false)))
     return failure();
   if (getOut().getType() != getQ().getType()) // C1
-    return emitOpError() << "expects the result to be of type " << getQ().getType() << " like 'q', found "
+    return emitOpError() << "expects the result to be of type "
+                         << getQ().getType() << " like 'q', found "
                          << getOut().getType();
-  if (failed(expectBatch(*this, {{"starts", getStarts()}, {"positions", getPositions()}}, getPages()))) // C2
+  if (failed(expectBatch(
+          *this, {{"starts", getStarts()}, {"positions", getPositions()}},
+          getPages()))) // C2
     return failure();
   double scale = getScale().convertToDouble();
   if (!(scale > 0)) // C3
@@ -266,20 +340,25 @@ LogicalResult SoftmaxAttentionOp::verify() {
   return success();
 }
 AnchorKind SoftmaxAttentionOp::getAnchorKind() { return AnchorKind::Attention; }
-bool SoftmaxAttentionOp::takesPrologue(unsigned operand) { return operand == 0; }
+bool SoftmaxAttentionOp::takesPrologue(unsigned operand) {
+  return operand == 0;
+}
 bool SoftmaxAttentionOp::takesEpilogue(unsigned) { return false; }
 
 //===---------------------------------- Experts ---------------------------------===//
 
 LogicalResult RouterOp::verify() {
-  if (failed(expectRank(*this, "logits", getLogits(), 2)) || failed(expectRank(*this, "ids", getIds(), 2)) ||
+  if (failed(expectRank(*this, "logits", getLogits(), 2)) ||
+      failed(expectRank(*this, "ids", getIds(), 2)) ||
       failed(expectRank(*this, "weights", getWeights(), 2))) // C1
     return failure();
-  int64_t k = tensorType(getIds()).getDimSize(1), experts = tensorType(getLogits()).getDimSize(1);
+  int64_t k = tensorType(getIds()).getDimSize(1),
+          experts = tensorType(getLogits()).getDimSize(1);
   if (failed(expectDim(*this, "weights", getWeights(), 1, k, "as many as ids")))
     return failure();
   if (k < 1 || k > experts) // C2
-    return emitOpError() << "expects between 1 and " << experts << " experts per token, found " << k;
+    return emitOpError() << "expects between 1 and " << experts
+                         << " experts per token, found " << k;
   return success();
 }
 AnchorKind RouterOp::getAnchorKind() { return AnchorKind::Routing; }
@@ -287,13 +366,16 @@ bool RouterOp::takesPrologue(unsigned) { return false; }
 bool RouterOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult GroupTokensOp::verify() {
-  if (failed(expectRank(*this, "ids", getIds(), 2)) || failed(expectRank(*this, "offsets", getOffsets(), 1)))
+  if (failed(expectRank(*this, "ids", getIds(), 2)) ||
+      failed(expectRank(*this, "offsets", getOffsets(), 1)))
     return failure();
   if (getIds().getType() != getOrder().getType()) // C1
-    return emitOpError() << "expects order of type " << getIds().getType() << " like 'ids', found "
-                         << getOrder().getType();
-  if (tensorType(getOffsets()).isDynamicDim(0) || tensorType(getOffsets()).getDimSize(0) < 2) // C2
-    return emitOpError() << "expects one offset per expert and one more, found " << getOffsets().getType();
+    return emitOpError() << "expects order of type " << getIds().getType()
+                         << " like 'ids', found " << getOrder().getType();
+  if (tensorType(getOffsets()).isDynamicDim(0) ||
+      tensorType(getOffsets()).getDimSize(0) < 2) // C2
+    return emitOpError() << "expects one offset per expert and one more, found "
+                         << getOffsets().getType();
   return success();
 }
 AnchorKind GroupTokensOp::getAnchorKind() { return AnchorKind::Routing; }
@@ -301,51 +383,66 @@ bool GroupTokensOp::takesPrologue(unsigned) { return false; }
 bool GroupTokensOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult ExpertLinearOp::verify() {
-  if (failed(verifyWeights(*this, getWeights(), getScales(), getOutputs(), 3)) ||
+  if (failed(
+          verifyWeights(*this, getWeights(), getScales(), getOutputs(), 3)) ||
       failed(expectRank(*this, "order", getOrder(), 2)))
     return failure();
-  auto weight = tensorType(getWeights().front()), input = tensorType(getInput());
+  auto weight = tensorType(getWeights().front()),
+       input = tensorType(getInput());
   int64_t choices = tensorType(getOrder()).getDimSize(1);
   if (input.getRank() != 2 && input.getRank() != 3) // C2
-    return emitOpError() << "expects 'input' [T, K] or [T, k, K], found " << input;
-  if (input.getRank() == 3 && failed(expectDim(*this, "input", getInput(), 1, choices, "choices per token in 'order'")))
+    return emitOpError() << "expects 'input' [T, K] or [T, k, K], found "
+                         << input;
+  if (input.getRank() == 3 &&
+      failed(expectDim(*this, "input", getInput(), 1, choices,
+                       "choices per token in 'order'")))
     return failure();
-  if (failed(expectDim(*this, "input", getInput(), input.getRank() - 1, weight.getDimSize(2),
-                       "columns of the weights")))
+  if (failed(expectDim(*this, "input", getInput(), input.getRank() - 1,
+                       weight.getDimSize(2), "columns of the weights")))
     return failure();
   Value output = getOutputs().front(); // C3
   if (failed(expectRank(*this, "result", output, 3)) ||
-      failed(expectDim(*this, "result", output, 1, choices, "choices per token in 'order'")) ||
-      failed(expectDim(*this, "result", output, 2, weight.getDimSize(1), "rows of the weights")))
+      failed(expectDim(*this, "result", output, 1, choices,
+                       "choices per token in 'order'")) ||
+      failed(expectDim(*this, "result", output, 2, weight.getDimSize(1),
+                       "rows of the weights")))
     return failure();
   if (failed(expectRank(*this, "offsets", getOffsets(), 1)))
     return failure();
-  return expectDim(*this, "offsets", getOffsets(), 0, weight.getDimSize(0) + 1, "experts + 1"); // C5
+  return expectDim(*this, "offsets", getOffsets(), 0, weight.getDimSize(0) + 1,
+                   "experts + 1"); // C5
 }
 AnchorKind ExpertLinearOp::getAnchorKind() { return AnchorKind::GroupedMatmul; }
 bool ExpertLinearOp::takesPrologue(unsigned operand) { return false; }
 bool ExpertLinearOp::takesEpilogue(unsigned) { return true; }
 
 LogicalResult CombineOp::verify() { // C1
-  if (failed(expectRank(*this, "input", getInput(), 3)) || failed(expectRank(*this, "weights", getWeights(), 2)) ||
+  if (failed(expectRank(*this, "input", getInput(), 3)) ||
+      failed(expectRank(*this, "weights", getWeights(), 2)) ||
       failed(expectRank(*this, "result", getResult(), 2)))
     return failure();
   auto input = tensorType(getInput());
   if (input.getElementType() != tensorType(getResult()).getElementType())
-    return emitOpError() << "expects one element type, found " << input << " and " << getResult().getType();
-  if (failed(expectDim(*this, "weights", getWeights(), 1, input.getDimSize(1), "choices per token in 'input'")))
+    return emitOpError() << "expects one element type, found " << input
+                         << " and " << getResult().getType();
+  if (failed(expectDim(*this, "weights", getWeights(), 1, input.getDimSize(1),
+                       "choices per token in 'input'")))
     return failure();
-  return expectDim(*this, "result", getResult(), 1, input.getDimSize(2), "the input's width");
+  return expectDim(*this, "result", getResult(), 1, input.getDimSize(2),
+                   "the input's width");
 }
 
 //===-------------------------------- Collectives -------------------------------===//
 
 LogicalResult AllReduceOp::verify() {
   if (static_cast<int64_t>(getRanks()) < 1) // C2
-    return emitOpError() << "expects at least one rank, found " << static_cast<int64_t>(getRanks());
+    return emitOpError() << "expects at least one rank, found "
+                         << static_cast<int64_t>(getRanks());
   return success();
 }
-OpFoldResult AllReduceOp::fold(FoldAdaptor) { return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult(); }
+OpFoldResult AllReduceOp::fold(FoldAdaptor) {
+  return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult();
+}
 AnchorKind AllReduceOp::getAnchorKind() { return AnchorKind::Collective; }
 bool AllReduceOp::takesPrologue(unsigned) { return false; }
 bool AllReduceOp::takesEpilogue(unsigned) { return false; }
@@ -357,15 +454,18 @@ LogicalResult AllGatherOp::verify() {
   auto input = tensorType(getInput());
   SmallVector<int64_t> shape(input.getShape());
   if (shape.empty() || ShapedType::isDynamic(shape.back()))
-    return emitOpError() << "expects a last dimension of known size, found " << input;
+    return emitOpError() << "expects a last dimension of known size, found "
+                         << input;
   shape.back() *= ranks;
   auto wanted = RankedTensorType::get(shape, input.getElementType());
   if (getResult().getType() != wanted) // C1
-    return emitOpError() << "of " << ranks << " ranks makes " << wanted << ", but the result is "
-                         << getResult().getType();
+    return emitOpError() << "of " << ranks << " ranks makes " << wanted
+                         << ", but the result is " << getResult().getType();
   return success();
 }
-OpFoldResult AllGatherOp::fold(FoldAdaptor) { return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult(); }
+OpFoldResult AllGatherOp::fold(FoldAdaptor) {
+  return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult();
+}
 AnchorKind AllGatherOp::getAnchorKind() { return AnchorKind::Collective; }
 bool AllGatherOp::takesPrologue(unsigned) { return false; }
 bool AllGatherOp::takesEpilogue(unsigned) { return false; }
@@ -378,28 +478,36 @@ AnchorOpInterface ClusterOp::getAnchorOp() {
       return anchor;
   return {};
 }
-YieldOp ClusterOp::getYield() { return cast<YieldOp>(getBody().front().getTerminator()); }
+YieldOp ClusterOp::getYield() {
+  return cast<YieldOp>(getBody().front().getTerminator());
+}
 
 LogicalResult ClusterOp::verify() {
   Block &block = getBody().front();
   if (block.getArgumentTypes() != getInputs().getTypes()) // C1
-    return emitOpError() << "has " << getInputs().size() << " inputs, but its block takes "
-                         << block.getNumArguments() << " arguments or other types";
+    return emitOpError() << "has " << getInputs().size()
+                         << " inputs, but its block takes "
+                         << block.getNumArguments()
+                         << " arguments or other types";
   if (TypeRange(getYield().getOperands()) != TypeRange(getOutputs())) // C2
     return emitOpError("yields other types than its results");
   AnchorOpInterface found;
   for (Operation &op : block.without_terminator()) {
     if (auto anchor = dyn_cast<AnchorOpInterface>(op)) { // C3
       if (found)
-        return emitOpError() << "holds two anchors, '" << found->getName() << "' and '" << op.getName() << "'";
+        return emitOpError() << "holds two anchors, '" << found->getName()
+                             << "' and '" << op.getName() << "'";
       found = anchor;
     } else if (!isa<ScalarBodyOpInterface>(op)) { // C4
-      return emitOpError() << "holds '" << op.getName() << "', which is neither an anchor nor has a scalar body";
+      return emitOpError()
+             << "holds '" << op.getName()
+             << "', which is neither an anchor nor has a scalar body";
     }
   }
   AnchorKind kind = found ? found.getAnchorKind() : AnchorKind::Elementwise;
   if (kind != getAnchor())
-    return emitOpError() << "is of kind '" << stringifyAnchorKind(getAnchor()) << "', but what it holds makes it '"
+    return emitOpError() << "is of kind '" << stringifyAnchorKind(getAnchor())
+                         << "', but what it holds makes it '"
                          << stringifyAnchorKind(kind) << "'";
   return success();
 }

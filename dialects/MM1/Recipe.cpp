@@ -19,14 +19,19 @@ RankedTensorType withShape(RankedTensorType type, ArrayRef<int64_t> shape) {
 }
 
 /// The only tensor at hand, or an error naming the step that needs it.
-FailureOr<RankedTensorType> single(ArrayRef<RankedTensorType> tensors, StringRef step, Emit emit) {
+FailureOr<RankedTensorType> single(ArrayRef<RankedTensorType> tensors,
+                                   StringRef step, Emit emit) {
   if (tensors.size() == 1)
     return tensors.front();
-  return emit() << "recipe step '" << step << "' expects one tensor, found " << tensors.size()
-                << (tensors.empty() ? "" : " (join them with stack or concat first)");
+  return emit() << "recipe step '" << step << "' expects one tensor, found "
+                << tensors.size()
+                << (tensors.empty()
+                        ? ""
+                        : " (join them with stack or concat first)");
 }
 
-FailureOr<RankedTensorType> join(ArrayRef<RankedTensorType> tensors, std::optional<int64_t> concatAxis, Emit emit) {
+FailureOr<RankedTensorType> join(ArrayRef<RankedTensorType> tensors,
+                                 std::optional<int64_t> concatAxis, Emit emit) {
   StringRef step = concatAxis ? "concat" : "stack";
   if (tensors.empty())
     return emit() << "recipe step '" << step << "' expects tensors, found none";
@@ -34,35 +39,43 @@ FailureOr<RankedTensorType> join(ArrayRef<RankedTensorType> tensors, std::option
   if (!concatAxis) {
     for (RankedTensorType type : tensors)
       if (type != first)
-        return emit() << "recipe step 'stack' expects equal tensors, found " << first << " and " << type;
+        return emit() << "recipe step 'stack' expects equal tensors, found "
+                      << first << " and " << type;
     SmallVector<int64_t> shape{static_cast<int64_t>(tensors.size())};
     llvm::append_range(shape, first.getShape());
     return withShape(first, shape);
   }
   int64_t axis = *concatAxis;
   if (axis < 0 || axis >= first.getRank())
-    return emit() << "recipe step 'concat' has axis " << axis << ", but the tensors have rank " << first.getRank();
+    return emit() << "recipe step 'concat' has axis " << axis
+                  << ", but the tensors have rank " << first.getRank();
   SmallVector<int64_t> shape(first.getShape());
   for (RankedTensorType type : tensors.drop_front()) {
-    if (type.getRank() != first.getRank() || type.getElementType() != first.getElementType())
-      return emit() << "recipe step 'concat' cannot join " << first << " and " << type;
+    if (type.getRank() != first.getRank() ||
+        type.getElementType() != first.getElementType())
+      return emit() << "recipe step 'concat' cannot join " << first << " and "
+                    << type;
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
       if (dim != axis && type.getDimSize(dim) != first.getDimSize(dim))
-        return emit() << "recipe step 'concat' along " << axis << " cannot join " << first << " and " << type;
+        return emit() << "recipe step 'concat' along " << axis
+                      << " cannot join " << first << " and " << type;
     shape[axis] += type.getDimSize(axis);
   }
   return withShape(first, shape);
 }
 
 /// The type after one step that works on one tensor.
-FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type, Emit emit) {
+FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type,
+                                  Emit emit) {
   int64_t rank = type.getRank();
   if (type.getEncoding())
-    return emit() << "recipe step '" << step << "' follows one that fixed the layout; layout comes last";
+    return emit() << "recipe step '" << step
+                  << "' follows one that fixed the layout; layout comes last";
   return llvm::TypeSwitch<Attribute, FailureOr<RankedTensorType>>(step)
       .Case([&](SliceAttr slice) -> FailureOr<RankedTensorType> {
         int64_t axis = slice.getAxis();
-        if (axis < 0 || axis >= rank || slice.getOffset() < 0 || slice.getSize() <= 0 ||
+        if (axis < 0 || axis >= rank || slice.getOffset() < 0 ||
+            slice.getSize() <= 0 ||
             slice.getOffset() > type.getDimSize(axis) - slice.getSize())
           return emit() << "recipe step '" << step << "' does not fit " << type;
         SmallVector<int64_t> shape(type.getShape());
@@ -72,27 +85,37 @@ FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type, Emit em
       .Case([&](CastAttr cast) -> FailureOr<RankedTensorType> {
         return RankedTensorType::get(type.getShape(), cast.getElementType());
       })
-      .Case([&](QuantizeAttr) -> FailureOr<RankedTensorType> {
-        if (rank < 2 || !isa<FloatType>(type.getElementType()))
-          return emit() << "recipe step 'quantize' expects a float matrix, found " << type;
-        return RankedTensorType::get(type.getShape(), IntegerType::get(type.getContext(), 8));
-      })
+      .Case(
+          [&](QuantizeAttr) -> FailureOr<RankedTensorType> {
+            if (rank < 2 || !isa<FloatType>(type.getElementType()))
+              return emit()
+                     << "recipe step 'quantize' expects a float matrix, found "
+                     << type;
+            return RankedTensorType::get(
+                type.getShape(), IntegerType::get(type.getContext(), 8));
+          })
       .Case([&](QuantizeScalesAttr) -> FailureOr<RankedTensorType> {
         if (rank < 2 || !isa<FloatType>(type.getElementType()))
-          return emit() << "recipe step 'quantize_scales' expects a float matrix, found " << type;
-        return RankedTensorType::get(type.getShape().drop_back(), Float32Type::get(type.getContext()));
+          return emit() << "recipe step 'quantize_scales' expects a float "
+                           "matrix, found "
+                        << type;
+        return RankedTensorType::get(type.getShape().drop_back(),
+                                     Float32Type::get(type.getContext()));
       })
       .Case([&](TileAttr tile) -> FailureOr<RankedTensorType> {
         if (rank < 2 || tile.getPanel() <= 0 || tile.getDepth() <= 0)
           return emit() << "recipe step '" << step << "' does not fit " << type;
         return RankedTensorType::get(type.getShape(), type.getElementType(),
-                                     TiledAttr::get(type.getContext(), tile.getPanel(), tile.getDepth()));
+                                     TiledAttr::get(type.getContext(),
+                                                    tile.getPanel(),
+                                                    tile.getDepth()));
       })
       .Case([&](PadAttr pad) -> FailureOr<RankedTensorType> {
         if (rank < 1 || pad.getMultiple() <= 0)
           return emit() << "recipe step '" << step << "' does not fit " << type;
-        return RankedTensorType::get(type.getShape(), type.getElementType(),
-                                     PaddedAttr::get(type.getContext(), pad.getMultiple()));
+        return RankedTensorType::get(
+            type.getShape(), type.getElementType(),
+            PaddedAttr::get(type.getContext(), pad.getMultiple()));
       })
       .Default([&](Attribute) -> FailureOr<RankedTensorType> {
         return emit() << "recipe step '" << step << "' is not one I know";
@@ -125,13 +148,15 @@ FailureOr<RankedTensorType> RecipeAttr::inferType(Emit emitError) const {
       return failure();
     if (*made) {
       if (!tensors.empty())
-        return emitError() << "recipe step '" << step << "' makes its own tensor, but others are at hand";
+        return emitError() << "recipe step '" << step
+                           << "' makes its own tensor, but others are at hand";
     } else if (isa<StackAttr>(step)) {
       made = join(tensors, std::nullopt, emitError);
     } else if (auto concat = dyn_cast<ConcatAttr>(step)) {
       made = join(tensors, concat.getAxis(), emitError);
     } else {
-      FailureOr<RankedTensorType> input = single(tensors, "one-tensor step", emitError);
+      FailureOr<RankedTensorType> input =
+          single(tensors, "one-tensor step", emitError);
       made = failed(input) ? input : apply(step, *input, emitError);
     }
     if (failed(made))
