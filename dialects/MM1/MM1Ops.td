@@ -518,7 +518,8 @@ def MM1_YieldOp : MM1_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"Clus
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
-  let builders = [OpBuilder<(ins), [{}]>];
+  // A cluster without results may leave it out.
+  let builders = [OpBuilder<(ins), [{ $_state.addOperands({}); }]>];
 }
 
 #endif // MM1_OPS_TD
