@@ -1,5 +1,4 @@
-//===- SafeTensors.cpp - Read the safetensors format
-//---------------------------===//
+//===- SafeTensors.cpp - Read the safetensors format ----------------------===//
 // The header is read by a SAX handler that knows the only allowed structure, so
 // memory stays in proportion to the number of real tensors whatever the bytes
 // say. Ranges are checked after sorting by offset.

@@ -1,5 +1,4 @@
-//===- SafeTensors.h - Read and write the safetensors format
-//-------------------===//
+//===- SafeTensors.h - Read and write the safetensors format --------------===//
 // A safetensors file is an 8-byte little-endian header length, a JSON header,
 // and the tensors' bytes:
 //

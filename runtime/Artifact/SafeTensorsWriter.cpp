@@ -1,5 +1,4 @@
-//===- SafeTensorsWriter.cpp - Write the safetensors format at random
-//----------===//
+//===- SafeTensorsWriter.cpp - Write the safetensors format at random -----===//
 // The layout is fixed before the first byte: header, padded with spaces to the
 // alignment, then the tensors in the declared order. Whoever packs can
 // therefore work in parallel and go on after an interruption.
