@@ -1,5 +1,4 @@
-//===- Checkpoint.cpp - A folder of weights, checked against its config
-//--------===//
+//===- Checkpoint.cpp - A folder of weights, checked against its config ---===//
 // In three steps: where the tensors lie (one file, shards by index, or
 // nowhere), whether the config and the files agree on names, and whether each
 // tensor has the shape and a type that we read.

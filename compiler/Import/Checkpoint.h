@@ -1,5 +1,4 @@
-//===- Checkpoint.h - A folder of weights, checked against its config
-//----------===//
+//===- Checkpoint.h - A folder of weights, checked against its config -----===//
 // Opens config.json's neighbours: model.safetensors, or shards with
 // model.safetensors.index.json. After open() every tensor the config implies is
 // there with the right shape and a type we read; bytes are mapped, read when
@@ -12,7 +11,7 @@
 //
 // openMetadata() also accepts a folder with config.json alone, or with an index
 // but no shards: enough to compile for, not to pack weights from.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "compiler/Import/TensorTable.h"

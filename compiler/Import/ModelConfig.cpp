@@ -1,5 +1,4 @@
-//===- ModelConfig.cpp - What config.json says about the model
-//-----------------===//
+//===- ModelConfig.cpp - What config.json says about the model ------------===//
 // Sizes must be in the file: a guessed size would only be noticed when the
 // weights disagree, if at all. Behaviour (factors, eps, theta, ...) has the
 // defaults of the class that the model_type names. Where a file carries the
@@ -408,9 +407,9 @@ Expected<ModelConfig> ModelConfig::fromJson(const nlohmann::json &json,
   return config;
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Constants of the network
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 /// 2^(-8(h+1)/n) for h = 0..n-1.
 static std::vector<double> geometricSlopes(int64_t n) {

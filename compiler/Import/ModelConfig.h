@@ -1,5 +1,4 @@
-//===- ModelConfig.h - What config.json says about the model
-//-------------------===//
+//===- ModelConfig.h - What config.json says about the model --------------===//
 // Reads config.json in both namings of this family: the published remote code's
 // (MiniMax-M1, MiniMax-Text-01) and transformers' own (model_type "minimax"),
 // and refuses what we would run wrongly.
@@ -10,12 +9,11 @@
 //
 // Which key means what, and the defaults where the namings differ: each is
 // stated beside its field below.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"
 
-#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>

@@ -1,5 +1,4 @@
-//===- RandomCheckpoint.cpp - A checkpoint of any config, from a seed
-//----------===//
+//===- RandomCheckpoint.cpp - A checkpoint of any config, from a seed -----===//
 // Each number is a hash of (seed, tensor name, index), so any thread can make
 // any block. The sum of the hash's four 16-bit parts is near enough to a normal
 // distribution, and fast: 1.5 GB take about two seconds of two cores.

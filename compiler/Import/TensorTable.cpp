@@ -1,5 +1,4 @@
-//===- TensorTable.cpp - Which tensors a checkpoint of a config must have
-//------===//
+//===- TensorTable.cpp - Which tensors a checkpoint of a config must have -===//
 #include "compiler/Import/TensorTable.h"
 
 #include <algorithm>

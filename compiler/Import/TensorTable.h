@@ -1,13 +1,11 @@
-//===- TensorTable.h - Which tensors a checkpoint of a config must have
-//--------===//
+//===- TensorTable.h - Which tensors a checkpoint of a config must have ---===//
 // Names, shapes and meaning of every tensor, from config.json alone: for the
 // published model 8243 of them.
 //
 //   TensorTable table(config, ExpertLayout::PerExpert);
-//   const ExpectedTensor *t =
-//   table.find("model.layers.0.self_attn.qkv_proj.weight"); t->shape;   //
-//   [24576, 6144]: per head 128 rows of q, 128 of k, 128 of v
-//===---------------------------------------------------------------------------===//
+//   auto *t = table.find("model.layers.0.self_attn.qkv_proj.weight");
+//   t->shape; // [24576, 6144]: per head 128 rows of q, 128 of k, 128 of v
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "compiler/Import/ModelConfig.h"

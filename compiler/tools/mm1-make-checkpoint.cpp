@@ -1,5 +1,4 @@
-//===- mm1-make-checkpoint.cpp - Write a random checkpoint of a config
-//---------===//
+//===- mm1-make-checkpoint.cpp - Write a random checkpoint of a config ----===//
 //   mm1-make-checkpoint examples/bench-1g/config.json -o /tmp/bench-1g
 // See compiler/Import/RandomCheckpoint.h.
 #include "compiler/Import/RandomCheckpoint.h"

@@ -2,22 +2,23 @@
 // A safetensors file is an 8-byte little-endian header length, a JSON header,
 // and the tensors' bytes:
 //
-//   {"model.norm.weight": {"dtype": "BF16", "shape": [6144], "data_offsets":
-//   [0, 12288]}, ...}
+//   {"model.norm.weight": {"dtype": "BF16", "shape": [6144],
+//                          "data_offsets": [0, 12288]}, ...}
 //
 // Reading maps the file and believes nothing the header says before it is
 // checked. Writing is for files larger than memory: declare all tensors, then
 // fill them in any order from any thread:
 //
-//   auto writer = SafeTensorsWriter::create("rank-0.safetensors", {{"w",
-//   ElementType::BF16, {64, 64}}}); writer->write(0, 0, bytes);
+//   auto writer = SafeTensorsWriter::create(
+//       "rank-0.safetensors", {{"w", ElementType::BF16, {64, 64}}});
+//   writer->write(0, 0, bytes);
 //   writer->finish();
 //
 // Format: https://github.com/huggingface/safetensors. Its reader refuses holes
 // between tensors, so where we need tensors on 64-byte boundaries we put small
 // U8 tensors named "__pad.N" between them (only behind a tensor whose size is
 // not a multiple of 64); other tools show them as ordinary tensors.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/ElementType.h"

@@ -1,5 +1,4 @@
-//===- Json.cpp - JSON from files we did not write
-//-----------------------------===//
+//===- Json.cpp - JSON from files we did not write ------------------------===//
 #include "runtime/Support/Json.h"
 #include "runtime/Support/MappedFile.h"
 
@@ -188,9 +187,9 @@ Expected<json> readJson(const std::string &path, JsonLimits limits) {
                    path, limits);
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // JsonObject
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Expected<JsonObject> JsonObject::root(const json &value, std::string origin) {
   if (!value.is_object())

@@ -1,5 +1,4 @@
-//===- Json.h - JSON from files we did not write
-//-------------------------------===//
+//===- Json.h - JSON from files we did not write --------------------------===//
 // Parses with limits (size, depth, no duplicate keys, no text after the value)
 // and reads fields by type, so that each complaint names file, field, what was
 // wanted and what was found:
@@ -7,12 +6,11 @@
 //   auto json = readJson("config.json");
 //   auto root = JsonObject::root(*json, "config.json");
 //   auto layers = root->integer("num_hidden_layers", 1, 65536);
-//   // config.json: 'num_hidden_layers' is -3; expected an integer from 1 to
-//   65536
+//   // config.json: 'num_hidden_layers' is -3; expected an integer from 1 to 65536
 //
 // The parser is nlohmann-json driven through its SAX interface, which needs no
 // exceptions.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"

@@ -1,5 +1,4 @@
-//===- MappedFile.cpp - A file's bytes as read-only memory
-//---------------------===//
+//===- MappedFile.cpp - A file's bytes as read-only memory ----------------===//
 #include "runtime/Support/MappedFile.h"
 
 #include <cerrno>

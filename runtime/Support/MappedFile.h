@@ -1,5 +1,4 @@
-//===- MappedFile.h - A file's bytes as read-only memory
-//-----------------------===//
+//===- MappedFile.h - A file's bytes as read-only memory ------------------===//
 // Maps a whole file; pages are read when they are touched, so mapping 900 GB of
 // weights costs nothing.
 //
@@ -10,7 +9,7 @@
 //
 // The file must not be shortened while it is mapped: the kernel answers a read
 // past the new end with SIGBUS.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"

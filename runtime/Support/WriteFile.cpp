@@ -1,5 +1,4 @@
-//===- WriteFile.cpp - Write a small file so that it is whole or absent
-//--------===//
+//===- WriteFile.cpp - Write a small file so that it is whole or absent ---===//
 #include "runtime/Support/WriteFile.h"
 #include "runtime/Support/MappedFile.h"
 

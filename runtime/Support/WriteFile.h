@@ -1,12 +1,11 @@
-//===- WriteFile.h - Write a small file so that it is whole or absent
-//----------===//
+//===- WriteFile.h - Write a small file so that it is whole or absent -----===//
 // The bytes go to a temporary file beside the target, reach the disk, and take
 // the target's name in one step: a reader never sees half a file, and a crash
 // leaves the old one.
 //
 //   if (Status s = writeFile("out/manifest.json", text); !s)
 //     return s.takeError();
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"

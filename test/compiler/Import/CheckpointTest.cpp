@@ -1,5 +1,4 @@
-//===- CheckpointTest.cpp - Folders that are right, and folders that lie
-//-------===//
+//===- CheckpointTest.cpp - Folders that are right, and folders that lie --===//
 #include "compiler/Import/Checkpoint.h"
 #include "runtime/Support/Json.h"
 #include "runtime/Support/WriteFile.h"
@@ -27,9 +26,9 @@ static Expected<Checkpoint> openFolder(const std::string &folder,
                   : Checkpoint::open(folder, *config);
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // What is right
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 TEST(Checkpoint, everyGoldenOpens) {
   size_t numOpened = 0;
@@ -102,9 +101,9 @@ TEST(TensorTable, thePublishedModel) {
   EXPECT_EQ(table.find("model.layers.80.input_layernorm.weight"), nullptr);
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // What is wrong
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 /// A copy of the base golden that a test may spoil: config.json, and tensors by
 /// name that are written anew.

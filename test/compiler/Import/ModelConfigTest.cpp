@@ -1,5 +1,4 @@
-//===- ModelConfigTest.cpp - Both namings, defaults, refusals
-//------------------===//
+//===- ModelConfigTest.cpp - Both namings, defaults, refusals -------------===//
 #include "compiler/Import/ModelConfig.h"
 #include "runtime/Artifact/SafeTensors.h"
 #include "runtime/Support/Json.h"
@@ -293,9 +292,9 @@ TEST(ModelConfig, refusesWhatWeWouldRunWrongly) {
   EXPECT_NE(refuse(json::array()), "accepted");
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Constants of the network
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 TEST(LightningSlopes, publishedModel) {
   ModelConfig config =

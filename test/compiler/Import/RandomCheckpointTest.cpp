@@ -1,4 +1,4 @@
-//===- RandomCheckpointTest.cpp - Same seed, same bytes ------------------------===//
+//===- RandomCheckpointTest.cpp - Same seed, same bytes -------------------===//
 #include "compiler/Import/RandomCheckpoint.h"
 #include "compiler/Import/Checkpoint.h"
 

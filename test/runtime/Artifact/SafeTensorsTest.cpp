@@ -1,5 +1,4 @@
-//===- SafeTensorsTest.cpp - Hostile headers, and files we write
-//---------------===//
+//===- SafeTensorsTest.cpp - Hostile headers, and files we write ----------===//
 #include "runtime/Artifact/SafeTensors.h"
 
 #include <cstring>
@@ -212,9 +211,9 @@ TEST(SafeTensors, everyFlippedHeaderBitIsSurvived) {
   }
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Writer
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 class SafeTensorsWriterTest : public testing::Test {
 protected:

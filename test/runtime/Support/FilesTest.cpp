@@ -1,5 +1,4 @@
-//===- FilesTest.cpp - Mapping and replacing files
-//-----------------------------===//
+//===- FilesTest.cpp - Mapping and replacing files ------------------------===//
 #include "runtime/Support/MappedFile.h"
 #include "runtime/Support/WriteFile.h"
 

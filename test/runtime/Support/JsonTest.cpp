@@ -1,5 +1,4 @@
-//===- JsonTest.cpp - Limits, places and typed fields
-//--------------------------===//
+//===- JsonTest.cpp - Limits, places and typed fields ---------------------===//
 #include "runtime/Support/Json.h"
 
 #include <gtest/gtest.h>
