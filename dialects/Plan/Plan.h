@@ -1,0 +1,58 @@
+//===- Plan.h - The plan dialect: buffers, launches, order ----------------===//
+// Start reading at PlanOps.td. Sizes of everything are in Layout.h.
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "dialects/MM1/MM1.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Plan/PlanDialect.h.inc"
+#include "dialects/Plan/PlanEnums.h.inc"
+
+namespace mlir::plan {
+
+/// What a kernel takes at one place of its argument list.
+struct KernelParameter {
+  RankedTensorType type;
+  Access access;
+};
+
+/// A result of a cluster that is the next value of one of its inputs, and
+/// therefore written in place: lightning state, KV pages.
+struct InPlaceResult {
+  unsigned result, input;
+};
+
+/// The in-place results of a cluster, in the order of results.
+SmallVector<InPlaceResult> inPlaceResults(mm1::ClusterOp cluster);
+
+} // namespace mlir::plan
+
+#include "dialects/Plan/PlanInterfaces.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/Plan/PlanOps.h.inc"
+
+namespace mlir::plan {
+
+/// Bytes of weight argument `parameter` that one call of `kernel` for `tokens`
+/// tokens reads at most: of experts only the chosen ones, of an embedding table
+/// only the tokens' rows.
+int64_t weightBytesRead(KernelOp kernel, unsigned parameter, int64_t tokens);
+
+/// The module's limits, or null.
+LimitsOp getLimits(ModuleOp module);
+
+/// What all entries together must keep, besides what each keeps alone: a name
+/// has one place in the arena whatever the bucket, no buffer without a name
+/// lies where another entry has a name, every bucket exists on every rank, and
+/// ranks agree in their collectives.
+LogicalResult verifyPlan(ModuleOp module);
+
+} // namespace mlir::plan

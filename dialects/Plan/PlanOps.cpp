@@ -1,0 +1,325 @@
+//===- PlanOps.cpp - Syntax and constraints of single plan ops ------------===//
+// Labels C1, C2, ... are those of PlanOps.td and of the tests. What concerns a
+// whole entry is in VerifyEntry.cpp, what concerns all entries in
+// VerifyPlan.cpp.
+//===----------------------------------------------------------------------===//
+#include "dialects/Plan/Layout.h"
+#include "dialects/Plan/Plan.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::plan;
+
+#include "dialects/Plan/PlanDialect.cpp.inc"
+#include "dialects/Plan/PlanEnums.cpp.inc"
+
+void PlanDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Plan/PlanOps.cpp.inc"
+      >();
+}
+
+//===----------------- `(read %x : type, write %y : type)` ----------------===//
+
+static ParseResult
+parseArguments(OpAsmParser &parser,
+               SmallVectorImpl<OpAsmParser::UnresolvedOperand> &args,
+               SmallVectorImpl<Type> &types, DenseI32ArrayAttr &access) {
+  SmallVector<int32_t> kinds;
+  auto parseOne = [&]() -> ParseResult {
+    StringRef keyword;
+    SMLoc place = parser.getCurrentLocation();
+    if (parser.parseKeyword(&keyword))
+      return failure();
+    std::optional<Access> kind = symbolizeAccess(keyword);
+    if (!kind)
+      return parser.emitError(place)
+             << "expects 'read', 'write' or 'update', found '" << keyword
+             << "'";
+    kinds.push_back(static_cast<int32_t>(*kind));
+    return failure(parser.parseOperand(args.emplace_back()) ||
+                   parser.parseColon() ||
+                   parser.parseType(types.emplace_back()));
+  };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, parseOne))
+    return failure();
+  access = parser.getBuilder().getDenseI32ArrayAttr(kinds);
+  return success();
+}
+
+static void printArguments(OpAsmPrinter &printer, Operation *,
+                           OperandRange args, TypeRange types,
+                           DenseI32ArrayAttr access) {
+  printer << '(';
+  for (unsigned i = 0, size = args.size(); i < size; ++i) {
+    bool known = i < static_cast<unsigned>(access.size());
+    printer << (i ? ", " : "")
+            << stringifyAccess(
+                   static_cast<Access>(known ? access.asArrayRef()[i] : 0))
+            << ' ' << args[i] << " : " << types[i];
+  }
+  printer << ')';
+}
+
+#include "dialects/Plan/PlanInterfaces.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/Plan/PlanOps.cpp.inc"
+
+//===-------------------------- Limits and kernels ------------------------===//
+
+LogicalResult LimitsOp::verify() {
+  for (NamedAttribute attr : (*this)->getAttrDictionary())
+    if (auto value = dyn_cast<IntegerAttr>(attr.getValue());
+        value && value.getInt() < 1) // C1
+      return emitOpError() << "expects a positive " << attr.getName()
+                           << ", found " << value.getInt();
+  for (LimitsOp other : (*this)->getParentOfType<ModuleOp>().getOps<LimitsOp>())
+    if (other != *this && other->isBeforeInBlock(*this)) // C2
+      return emitOpError("stands twice in one module");
+  return success();
+}
+
+LogicalResult KernelOp::verify() { return success(); }
+
+LogicalResult KernelOp::verifyRegions() {
+  Block &block = getBody().front();
+  if (block.getOperations().size() != 1 ||
+      !isa<mm1::ClusterOp>(block.front())) // C1
+    return emitOpError("expects exactly one op, an 'mm1.cluster'");
+  if (getCluster().getInputs() != ValueRange(block.getArguments())) // C2
+    return emitOpError(
+        "expects the cluster's inputs to be the block's arguments, in order");
+  return success();
+}
+
+mm1::ClusterOp KernelOp::getCluster() {
+  return cast<mm1::ClusterOp>(getBody().front().front());
+}
+
+SmallVector<KernelParameter> KernelOp::getParameters() {
+  mm1::ClusterOp cluster = getCluster();
+  SmallVector<KernelParameter> parameters;
+  for (Value input : cluster.getInputs())
+    parameters.push_back(
+        {cast<RankedTensorType>(input.getType()), Access::Read});
+  SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
+  for (InPlaceResult pair : inPlace)
+    parameters[pair.input].access = Access::Update;
+  for (auto [i, output] : llvm::enumerate(cluster.getOutputs()))
+    if (llvm::none_of(inPlace, [&](auto pair) { return pair.result == i; }))
+      parameters.push_back(
+          {cast<RankedTensorType>(output.getType()), Access::Write});
+  return parameters;
+}
+
+SmallVector<InPlaceResult> plan::inPlaceResults(mm1::ClusterOp cluster) {
+  SmallVector<InPlaceResult> pairs;
+  for (auto [i, value] : llvm::enumerate(cluster.getYield().getOperands())) {
+    Value state;
+    if (auto op = value.getDefiningOp<mm1::LightningAttentionOp>();
+        op && value == op.getNextState())
+      state = op.getState();
+    if (auto op = value.getDefiningOp<mm1::CacheAppendOp>())
+      state = op.getCache();
+    if (auto argument = dyn_cast_or_null<BlockArgument>(state))
+      pairs.push_back({static_cast<unsigned>(i), argument.getArgNumber()});
+  }
+  return pairs;
+}
+
+int64_t plan::weightBytesRead(KernelOp kernel, unsigned parameter,
+                              int64_t tokens) {
+  BlockArgument weight =
+      kernel.getCluster().getBody().front().getArgument(parameter);
+  auto type = cast<RankedTensorType>(weight.getType());
+  int64_t bytes = weightBytes(type), most = 0;
+  for (OpOperand &use : weight.getUses()) {
+    int64_t read = bytes, first = type.getDimSize(0);
+    if (auto experts = dyn_cast<mm1::ExpertLinearOp>(use.getOwner())) {
+      int64_t choices =
+          cast<RankedTensorType>(experts.getOrder().getType()).getDimSize(1);
+      read = bytes / first * std::min(first, tokens * choices);
+    } else if (isa<mm1::EmbeddingOp>(use.getOwner())) {
+      read = bytes / first * std::min(first, tokens);
+    }
+    most = std::max(most, read);
+  }
+  return most;
+}
+
+//===------------------------ What an entry names -------------------------===//
+
+LogicalResult BufferOp::verify() {
+  if (getOffset() % kAlignment != 0 ||
+      static_cast<int64_t>(getOffset()) < 0) // C1
+    return emitOpError() << "expects an offset that is a multiple of "
+                         << kAlignment << ", found "
+                         << static_cast<int64_t>(getOffset());
+  if (getRole().has_value() != getName().has_value()) // C3
+    return emitOpError("expects a name and a role together");
+  RankedTensorType type = getTensorType();
+  int64_t rows = getRows(), columns = getColumns();
+  if (rows < 0 || columns < 0 || type.getEncoding())
+    return emitOpError("expects rows and columns from 0 on, and no encoding");
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim) && dim > 1)
+      return emitOpError() << "expects dimensions from 2 on to be static, "
+                           << "found " << type;
+  if (type.getRank() > 2 && type.isDynamicDim(1))
+    return emitOpError() << "expects only matrices to have dynamic columns, "
+                         << "found " << type;
+  int64_t wanted = bufferBytes(type, rows, columns);
+  if (wanted != static_cast<int64_t>(getBytes())) // C2
+    return emitOpError() << "expects " << wanted << " bytes for " << rows
+                         << " rows of " << type << ", found "
+                         << static_cast<int64_t>(getBytes());
+  return success();
+}
+
+/// C1 of weight_ref and state_ref.
+template <typename SymbolOp>
+static LogicalResult verifyReference(Operation *op, FlatSymbolRefAttr name,
+                                     Type type, StringRef kind,
+                                     SymbolTableCollection &tables) {
+  auto symbol = tables.lookupNearestSymbolFrom<SymbolOp>(
+      op->getParentOfType<ModuleOp>(), name);
+  if (!symbol)
+    return op->emitOpError()
+           << "expects " << name << " to name an '" << kind << "'";
+  if (symbol.getType() == type)
+    return success();
+  InFlightDiagnostic diag = op->emitOpError()
+                            << "has type " << type << ", but " << name << " is "
+                            << symbol.getType();
+  diag.attachNote(symbol.getLoc()) << name << " declared here";
+  return diag;
+}
+
+LogicalResult WeightRefOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyReference<mm1::WeightOp>(
+      *this, getWeightAttr(), getValue().getType(), "mm1.weight", tables);
+}
+LogicalResult StateRefOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyReference<mm1::StateOp>(
+      *this, getStateAttr(), getValue().getType(), "mm1.state", tables);
+}
+
+//===------------------------- What an entry does -------------------------===//
+
+/// Every argument has a legal access, is memory that a plan op names, and is a
+/// weight only where it is read.
+static LogicalResult verifyAccess(Operation *op, OperandRange args,
+                                  ArrayRef<int32_t> access) {
+  if (access.size() != args.size())
+    return op->emitOpError()
+           << "expects one access per argument, found " << access.size()
+           << " for " << args.size() << " arguments";
+  for (auto [i, arg] : llvm::enumerate(args)) {
+    if (!symbolizeAccess(access[i]))
+      return op->emitOpError() << "has an unknown access " << access[i];
+    Operation *source = arg.getDefiningOp();
+    if (!isa_and_nonnull<BufferOp, WeightRefOp, StateRefOp>(source))
+      return op->emitOpError()
+             << "expects argument " << i
+             << " to come from 'plan.buffer', 'plan.weight_ref' or "
+                "'plan.state_ref'";
+    if (isa<WeightRefOp>(source) && access[i] != int32_t(Access::Read))
+      return op->emitOpError()
+             << "writes argument " << i << ", a weight; weights are only read";
+  }
+  return success();
+}
+
+ArrayRef<int32_t> LaunchOp::getStepAccess() { return getAccess(); }
+ArrayRef<int32_t> CollectiveOp::getStepAccess() { return getAccess(); }
+ArrayRef<int32_t> HostCallOp::getStepAccess() { return getAccess(); }
+
+LogicalResult LaunchOp::verify() {
+  int64_t tasks = getTasks(), per = getPer();
+  if (tasks < 1 || per < 1) // C3
+    return emitOpError() << "expects a positive grid, found tasks = " << tasks
+                         << " per = " << per;
+  return verifyAccess(*this, getArgs(), getAccess()); // C4, C5
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto kernel = tables.lookupNearestSymbolFrom<KernelOp>(
+      getOperation()->getParentOfType<ModuleOp>(), getKernelAttr());
+  if (!kernel) // C1
+    return emitOpError() << "expects " << getKernelAttr()
+                         << " to name a 'plan.kernel'";
+  auto refuse = [&](const Twine &what) {
+    InFlightDiagnostic diag = emitOpError() << what;
+    diag.attachNote(kernel.getLoc()) << getKernelAttr() << " is here";
+    return diag;
+  };
+  SmallVector<KernelParameter> parameters = kernel.getParameters();
+  if (parameters.size() != getArgs().size()) // C2
+    return refuse("passes " + Twine(getArgs().size()) + " arguments, but " +
+                  getKernel() + " takes " + Twine(parameters.size()));
+  for (auto [i, parameter] : llvm::enumerate(parameters)) {
+    if (getArgs()[i].getType() != parameter.type) // C2
+      return refuse("passes an argument " + Twine(i) + " of another type")
+             << ": expects " << parameter.type << ", found "
+             << getArgs()[i].getType();
+    auto access = static_cast<Access>(getAccess()[i]);
+    if (access != parameter.access) // C2
+      return refuse("passes argument " + Twine(i) + " to " +
+                    stringifyAccess(access) + ", but " + getKernel() +
+                    " is to " + stringifyAccess(parameter.access) + " it");
+  }
+  DictionaryAttr schedule = kernel.getCluster().getScheduleAttr();
+  if (!schedule)
+    return success();
+  auto tasks = schedule.getAs<IntegerAttr>("tasks"),
+       per = schedule.getAs<IntegerAttr>("per");
+  auto unit = schedule.getAs<StringAttr>("unit");
+  if (tasks && per && unit &&
+      (tasks.getInt() != static_cast<int64_t>(getTasks()) ||
+       per.getInt() != static_cast<int64_t>(getPer()) ||
+       unit.getValue() != stringifyGridUnit(getUnit()))) // C3
+    return refuse("has another grid than its kernel's schedule")
+           << ": expects tasks = " << tasks.getInt()
+           << " unit = " << unit.getValue() << " per = " << per.getInt();
+  return success();
+}
+
+LogicalResult CollectiveOp::verify() {
+  if (failed(verifyAccess(*this, getArgs(), getAccess())))
+    return failure();
+  ArrayRef<int32_t> access = getAccess();
+  if (access.size() != 2 || access[0] != int32_t(Access::Read) ||
+      access[1] != int32_t(Access::Write)) // C1
+    return emitOpError("expects to read one buffer and to write one");
+  for (Value arg : getArgs())
+    if (!arg.getDefiningOp<BufferOp>()) // C5
+      return emitOpError("expects arguments from 'plan.buffer'");
+  ArrayRef<int64_t> ranks = getRanks();
+  int64_t rank = cast<EntryOp>((*this)->getParentOp()).getRank();
+  bool rising = !ranks.empty() && ranks.front() >= 0;
+  for (size_t i = 1; i < ranks.size(); ++i)
+    rising &= ranks[i - 1] < ranks[i];
+  if (!rising || !llvm::is_contained(ranks, rank)) // C2
+    return emitOpError() << "expects rising ranks with rank " << rank
+                         << " among them, found [" << ranks << "]";
+  auto input = cast<RankedTensorType>(getArgs()[0].getType()),
+       output = cast<RankedTensorType>(getArgs()[1].getType());
+  SmallVector<int64_t> shape(input.getShape());
+  if (getKind() == CollectiveKind::AllGather && !shape.empty() &&
+      !ShapedType::isDynamic(shape.back()))
+    shape.back() *= static_cast<int64_t>(ranks.size());
+  auto wanted = RankedTensorType::get(shape, input.getElementType());
+  if (output != wanted) // C3
+    return emitOpError() << "expects to write " << wanted << ", found "
+                         << output;
+  return success();
+}
+
+LogicalResult HostCallOp::verify() {
+  if (getCallee().empty()) // C1
+    return emitOpError("expects the name of a function");
+  return verifyAccess(*this, getArgs(), getAccess()); // C2
+}

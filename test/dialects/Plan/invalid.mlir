@@ -1,0 +1,288 @@
+// RUN: mm1-opt %s --split-input-file --verify-diagnostics
+// Constraints of single ops, by the labels of PlanOps.td. What an entry must keep as a whole: invalid-order.mlir,
+// invalid-memory.mlir.
+
+// limits C1
+// expected-error @+1 {{expects a positive "max_context", found 0}}
+plan.limits max_sequences = 1 max_context = 0 max_prefill = 1 page_tokens = 64 pages = 1 arena_bytes = 64
+
+// -----
+
+plan.limits max_sequences = 1 max_context = 1 max_prefill = 1 page_tokens = 64 pages = 1 arena_bytes = 64
+// limits C2
+// expected-error @+1 {{stands twice in one module}}
+plan.limits max_sequences = 1 max_context = 1 max_prefill = 1 page_tokens = 64 pages = 1 arena_bytes = 64
+
+// -----
+
+// kernel C1
+// expected-error @+1 {{expects exactly one op, an 'mm1.cluster'}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>):
+  %y = mm1.silu %x : tensor<?x32xf32>
+}
+
+// -----
+
+// kernel C2
+// expected-error @+1 {{expects the cluster's inputs to be the block's arguments, in order}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>, %y: tensor<?x32xf32>):
+  %z = mm1.cluster elementwise (%y, %x) : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>, %b: tensor<?x32xf32>):
+    %0 = mm1.mul %a, %b : tensor<?x32xf32>
+    mm1.yield %0 : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+plan.limits max_sequences = 1 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e prefill tokens = 2 sequences = 1 rank = 0 {
+  // buffer C1
+  // expected-error @+1 {{expects an offset that is a multiple of 64, found 32}}
+  %x = plan.buffer at 32 bytes = 256 rows = 2 : tensor<?x32xf32>
+}
+
+// -----
+
+plan.limits max_sequences = 1 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e prefill tokens = 2 sequences = 1 rank = 0 {
+  // buffer C2: 33 columns are stored in rows of 64, 2 * 64 * 4 bytes
+  // expected-error @+1 {{expects 512 bytes for 2 rows of 'tensor<?x33xf32>', found 264}}
+  %x = plan.buffer at 0 bytes = 264 rows = 2 : tensor<?x33xf32>
+}
+
+// -----
+
+plan.limits max_sequences = 1 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// entry C1
+plan.entry @e prefill tokens = 2 sequences = 1 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // expected-error @+1 {{stands in a 'plan.entry', which holds steps, buffers, weights and states only}}
+  %y = mm1.silu %x : tensor<?x32xf32>
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// entry C2
+// expected-error @+1 {{expects between 1 and 2 tokens, found 3}}
+plan.entry @e decode tokens = 3 sequences = 3 rank = 0 {
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// entry C2
+// expected-error @+1 {{expects between 1 and 2 sequences, found 3}}
+plan.entry @e prefill tokens = 4 sequences = 3 rank = 0 {
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// entry C2
+// expected-error @+1 {{decodes one token a sequence, but has 2 tokens and 1 sequences}}
+plan.entry @e decode tokens = 2 sequences = 1 rank = 0 {
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// entry C2
+// expected-error @+1 {{is for rank 1 of 1}}
+plan.entry @e decode tokens = 2 sequences = 2 rank = 1 {
+}
+
+// -----
+
+// entry C2
+// expected-error @+1 {{expects a 'plan.limits' in its module}}
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  // weight_ref C1
+  // expected-error @+1 {{expects @w to name an 'mm1.weight'}}
+  %w = plan.weight_ref @w : tensor<32x32xf32>
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// expected-note @+1 {{@s declared here}}
+mm1.state recurrent @s : tensor<?x1x4x4xf32>
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  // state_ref C1
+  // expected-error @+1 {{has type 'tensor<?x2x4x4xf32>', but @s is 'tensor<?x1x4x4xf32>'}}
+  %s = plan.state_ref @s : tensor<?x2x4x4xf32>
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // launch C1
+  // expected-error @+1 {{expects @k to name a 'plan.kernel'}}
+  plan.launch @k (read %x : tensor<?x32xf32>) tasks = 1 unit = one per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// expected-note @+1 {{@k is here}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>):
+  %y = mm1.cluster elementwise (%x) : (tensor<?x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>):
+    %0 = mm1.silu %a : tensor<?x32xf32>
+    mm1.yield %0 : tensor<?x32xf32>
+  }
+}
+// launch C2
+plan.entry @number_c2 decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // expected-error @+1 {{passes 1 arguments, but k takes 2}}
+  plan.launch @k (read %x : tensor<?x32xf32>) tasks = 1 unit = tokens per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// expected-note @+1 {{@k is here}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>):
+  %y = mm1.cluster elementwise (%x) : (tensor<?x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>):
+    %0 = mm1.silu %a : tensor<?x32xf32>
+    mm1.yield %0 : tensor<?x32xf32>
+  }
+}
+// launch C2
+plan.entry @type_c2 decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer at 256 bytes = 128 rows = 2 : tensor<?x32xbf16>
+  // expected-error @+1 {{passes an argument 1 of another type: expects 'tensor<?x32xf32>', found 'tensor<?x32xbf16>'}}
+  plan.launch @k (read %x : tensor<?x32xf32>, write %y : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// expected-note @+1 {{@k is here}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>):
+  %y = mm1.cluster elementwise (%x) : (tensor<?x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>):
+    %0 = mm1.silu %a : tensor<?x32xf32>
+    mm1.yield %0 : tensor<?x32xf32>
+  }
+}
+// launch C2
+plan.entry @access_c2 decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer input "y" at 256 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // expected-error @+1 {{passes argument 1 to read, but k is to write it}}
+  plan.launch @k (read %x : tensor<?x32xf32>, read %y : tensor<?x32xf32>) tasks = 1 unit = tokens per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // launch C3
+  // expected-error @+1 {{expects a positive grid, found tasks = 0 per = 1}}
+  plan.launch @k (read %x : tensor<?x32xf32>) tasks = 0 unit = one per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+// expected-note @+1 {{@k is here}}
+plan.kernel @k {
+^bb0(%x: tensor<?x32xf32>):
+  %y = mm1.cluster elementwise (%x) schedule {tasks = 1 : i64, unit = "tokens", per = 4 : i64}
+      : (tensor<?x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>):
+    %0 = mm1.silu %a : tensor<?x32xf32>
+    mm1.yield %0 : tensor<?x32xf32>
+  }
+}
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer at 256 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // launch C3
+  // expected-error @+1 {{has another grid than its kernel's schedule: expects tasks = 1 unit = tokens per = 4}}
+  plan.launch @k (read %x : tensor<?x32xf32>, write %y : tensor<?x32xf32>) tasks = 1 unit = tokens per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+mm1.weight @w : tensor<2x32xf32> = #mm1.recipe<sources = [#mm1.source<"w" : tensor<2x32xf32>>], steps = []>
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %w = plan.weight_ref @w : tensor<2x32xf32>
+  // launch C4
+  // expected-error @+1 {{writes argument 0, a weight; weights are only read}}
+  plan.launch @k (write %w : tensor<2x32xf32>) tasks = 1 unit = one per = 1
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer at 256 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // collective C1
+  // expected-error @+1 {{expects to read one buffer and to write one}}
+  plan.collective all_reduce ranks = [0] (write %y : tensor<?x32xf32>)
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer at 256 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // collective C2
+  // expected-error @+1 {{expects rising ranks with rank 0 among them, found [2, 1]}}
+  plan.collective all_reduce ranks = [2, 1] (read %x : tensor<?x32xf32>, write %y : tensor<?x32xf32>)
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x32xf32>
+  %y = plan.buffer at 256 bytes = 256 rows = 2 : tensor<?x32xf32>
+  // collective C3
+  // expected-error @+1 {{expects to write 'tensor<?x64xf32>', found 'tensor<?x32xf32>'}}
+  plan.collective all_gather ranks = [0, 1] (read %x : tensor<?x32xf32>, write %y : tensor<?x32xf32>)
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+mm1.weight @w : tensor<2x32xf32> = #mm1.recipe<sources = [#mm1.source<"w" : tensor<2x32xf32>>], steps = []>
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  %w = plan.weight_ref @w : tensor<2x32xf32>
+  %y = plan.buffer at 256 bytes = 256 rows = 0 : tensor<2x32xf32>
+  // collective C5
+  // expected-error @+1 {{expects arguments from 'plan.buffer'}}
+  plan.collective all_reduce ranks = [0] (read %w : tensor<2x32xf32>, write %y : tensor<2x32xf32>)
+}
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
+  // host_call C1
+  // expected-error @+1 {{expects the name of a function}}
+  plan.host_call "" ()
+}
