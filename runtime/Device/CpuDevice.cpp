@@ -1,0 +1,294 @@
+//===- CpuDevice.cpp - Run a plan on this machine's processor ------------------===//
+#include "runtime/Device/CpuDevice.h"
+#include "runtime/Device/CpuLevel.h"
+#include "runtime/Support/Json.h" // inQuotes
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mm1 {
+
+namespace {
+
+constexpr uint64_t kHugePage = uint64_t(2) << 20;
+constexpr uint64_t kMaxAutoCopyBytes = uint64_t(8) << 30;
+constexpr uint64_t kCopyPieceBytes = uint64_t(8) << 20;
+
+/// What the system says it could hand out without swapping; UINT64_MAX when it does not say.
+uint64_t availableMemory() {
+  std::FILE *file = std::fopen("/proc/meminfo", "re");
+  if (!file)
+    return UINT64_MAX;
+  char line[128];
+  unsigned long long kib = 0;
+  uint64_t result = UINT64_MAX;
+  while (std::fgets(line, sizeof(line), file))
+    if (std::sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+      result = uint64_t(kib) << 10;
+  std::fclose(file);
+  return result;
+}
+
+std::string mebibytes(uint64_t bytes) {
+  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
+}
+
+/// A job of copyWeights: pieces of a file into memory, by all threads.
+struct CopyJob {
+  int fd;
+  std::byte *to;
+  uint64_t from, sizeBytes;
+  std::atomic<int> problem{0}; // errno, or -1 for a file that ended early
+};
+
+void copyPieces(void *const *buffers, const int64_t *, int64_t begin,
+                int64_t end, void *) {
+  auto &job = *static_cast<CopyJob *>(buffers[0]);
+  uint64_t at = uint64_t(begin) * kCopyPieceBytes;
+  uint64_t stop = std::min(uint64_t(end) * kCopyPieceBytes, job.sizeBytes);
+  while (at < stop && job.problem.load(std::memory_order_relaxed) == 0) {
+    ssize_t got =
+        ::pread(job.fd, job.to + at, std::min(stop - at, kCopyPieceBytes),
+                off_t(job.from + at));
+    if (got > 0)
+      at += uint64_t(got);
+    else if (got == 0 || errno != EINTR)
+      job.problem.store(got == 0 ? -1 : errno);
+  }
+}
+
+std::string join(std::span<const std::string_view> names) {
+  std::string text;
+  for (std::string_view name : names)
+    text += (text.empty() ? "" : ", ") + std::string(name);
+  return text.empty() ? "none" : text;
+}
+
+} // namespace
+
+Expected<std::unique_ptr<CpuDevice>> CpuDevice::create(const Options &options) {
+  if (options.threads > kMaxThreads)
+    return usageError(std::to_string(options.threads) +
+                      " threads asked for; expected at most " +
+                      std::to_string(kMaxThreads));
+  std::unique_ptr<CpuDevice> device(new CpuDevice(options));
+  device->numThreads =
+      options.threads
+          ? options.threads
+          : std::min<uint32_t>(kMaxThreads, uint32_t(allowedCpus().size()));
+  return device;
+}
+
+CpuDevice::~CpuDevice() {
+  pool.reset();
+  if (library)
+    ::dlclose(library);
+}
+
+std::string CpuDevice::describe() const {
+  return "cpu " + chosenLevel + ", " + std::to_string(numThreads) +
+         (numThreads == 1 ? " thread" : " threads");
+}
+
+Expected<Device::Memory> CpuDevice::allocate(uint64_t sizeBytes,
+                                             std::string_view what) {
+  auto refusal = [&](const std::string &reason) {
+    return machineError(
+        "not enough memory: " + std::string(what) + " needs " +
+        mebibytes(sizeBytes) + ", " + reason +
+        "; free some, or recompile with a smaller --context or --sequences");
+  };
+  uint64_t available = availableMemory();
+  if (sizeBytes > available)
+    return refusal(mebibytes(available) + " are available");
+  // A region that starts on a huge page; what sticks out on both sides is given back.
+  uint64_t alignment = sizeBytes >= kHugePage ? kHugePage : 4096;
+  uint64_t rounded = (sizeBytes + 4095) & ~uint64_t(4095);
+  void *region = ::mmap(nullptr, rounded + alignment, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (region == MAP_FAILED)
+    return refusal(std::strerror(errno));
+  auto base = static_cast<std::byte *>(region);
+  uint64_t before = -reinterpret_cast<uintptr_t>(base) & (alignment - 1);
+  if (before != 0)
+    ::munmap(base, before);
+  ::munmap(base + before + rounded, alignment - before);
+  (void)::madvise(base + before, rounded,
+                  MADV_HUGEPAGE); // only speed hangs on it
+  return Memory(this, base + before, sizeBytes);
+}
+
+void CpuDevice::free(std::byte *address, uint64_t sizeBytes) {
+  ::munmap(address, (sizeBytes + 4095) & ~uint64_t(4095));
+}
+
+Status CpuDevice::load(const Artifact &artifact) {
+  if (Status status = loadKernels(artifact); !status)
+    return status;
+  return loadWeights(artifact);
+}
+
+Status CpuDevice::loadKernels(const Artifact &artifact) {
+  const Plan &plan = artifact.plan();
+  if (artifact.manifest().device != "cpu")
+    return machineError(
+        artifact.folder() + ": built for device " +
+        inQuotes(artifact.manifest().device) +
+        "; this mm1-run has only 'cpu'; recompile with --target cpu");
+  std::vector<std::string_view> supported = supportedCpuLevels();
+  if (!options.level.empty() && std::find(supported.begin(), supported.end(),
+                                          options.level) == supported.end())
+    return machineError("this processor does not run level " +
+                        inQuotes(options.level) +
+                        "; it runs: " + join(supported));
+  for (std::string_view level : supported)
+    if (chosenLevel.empty() &&
+        (options.level.empty() || level == options.level) &&
+        artifact.has("kernels/cpu-" + std::string(level) + ".so"))
+      chosenLevel = level;
+  if (chosenLevel.empty()) {
+    std::vector<std::string_view> built;
+    for (const Manifest::File &file : artifact.manifest().files)
+      if (file.path.starts_with("kernels/"))
+        built.push_back(std::string_view(file.path).substr(8));
+    return machineError(
+        artifact.folder() + ": has kernels " + join(built) +
+        "; this processor runs: " +
+        (options.level.empty() ? join(supported) : options.level) +
+        "; recompile with --target cpu");
+  }
+
+  std::string path = artifact.path("kernels/cpu-" + chosenLevel + ".so");
+  if (path.front() != '/')
+    path = "./" + path; // dlopen searches for names without a slash
+  library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return machineError(path + ": cannot be loaded: " + ::dlerror());
+  for (const Plan::Kernel &kernel : plan.kernels) {
+    void *symbol = ::dlsym(library, kernel.symbol.c_str());
+    if (!symbol)
+      return inputError(path + ": has no kernel " + inQuotes(kernel.symbol) +
+                        ", which plan.bin calls");
+    kernels.push_back(reinterpret_cast<KernelFunction>(symbol));
+  }
+  auto threadPool =
+      ThreadPool::create(numThreads, plan.maxScratchBytes(), options.profiling);
+  if (!threadPool)
+    return threadPool.takeError();
+  pool = std::move(*threadPool);
+  return Status::ok();
+}
+
+Status CpuDevice::loadWeights(const Artifact &artifact) {
+  const Plan &plan = artifact.plan();
+  if (plan.weights.empty())
+    return Status::ok();
+  uint64_t begin = UINT64_MAX, end = 0;
+  for (size_t i = 0; i < plan.weights.size(); ++i) {
+    const SafeTensor &tensor = artifact.weight(i);
+    begin = std::min(begin, tensor.offset);
+    end = std::max<uint64_t>(end, tensor.offset + tensor.bytes.size());
+  }
+  uint64_t available = availableMemory(), total = end - begin;
+  bool copies = options.weights == WeightPlacement::Copy ||
+                (options.weights == WeightPlacement::Auto &&
+                 total <= kMaxAutoCopyBytes && total <= available / 2);
+  if (copies)
+    return copyWeights(artifact, begin, end);
+  // The pages enter our tables now where memory has room for them all, and when they are touched otherwise.
+  auto page = reinterpret_cast<uintptr_t>(artifact.weight(0).bytes.data() -
+                                          artifact.weight(0).offset);
+#ifdef MADV_POPULATE_READ
+  if (total <= available)
+    (void)::madvise(reinterpret_cast<void *>(page), end, MADV_POPULATE_READ);
+  else
+#endif
+    (void)::madvise(reinterpret_cast<void *>(page), end, MADV_WILLNEED);
+  for (size_t i = 0; i < plan.weights.size(); ++i)
+    weightAddresses.push_back(
+        const_cast<std::byte *>(artifact.weight(i).bytes.data()));
+  return Status::ok();
+}
+
+/// Copies bytes [begin, end) of the weights' file, tensors and the little between them.
+Status CpuDevice::copyWeights(const Artifact &artifact, uint64_t begin,
+                              uint64_t end) {
+  auto memory = allocate(end - begin, "the weights");
+  if (!memory)
+    return memory.takeError();
+  const std::string &path = artifact.weights().path();
+  CopyJob job{::open(path.c_str(), O_RDONLY | O_CLOEXEC), memory->data(), begin,
+              end - begin};
+  if (job.fd < 0)
+    return fileError(path, "cannot open", errno);
+  void *buffers[] = {&job};
+  ThreadPool::Step step{
+      copyPieces, buffers,
+      uint32_t((job.sizeBytes + kCopyPieceBytes - 1) / kCopyPieceBytes)};
+  pool->run({&step, 1}, nullptr);
+  ::close(job.fd);
+  if (job.problem < 0)
+    return inputError(path + ": became shorter while it was read");
+  if (job.problem > 0)
+    return fileError(path, "cannot read", job.problem);
+  weightCopy = std::move(*memory);
+  for (size_t i = 0; i < artifact.plan().weights.size(); ++i)
+    weightAddresses.push_back(weightCopy.data() +
+                              (artifact.weight(i).offset - begin));
+  resetProfile();
+  return Status::ok();
+}
+
+Expected<uint32_t> CpuDevice::addProgram(std::span<const Launch> launches) {
+  Program program;
+  for (const Launch &launch : launches) {
+    program.buffers.push_back(launch.buffers);
+    program.grids.push_back(launch.grid);
+    program.steps.push_back(
+        {kernels[launch.kernel], program.buffers.back().data(), 0});
+  }
+  programs.push_back(std::move(program)); // the inner vectors keep their memory
+  return uint32_t(programs.size() - 1);
+}
+
+Status CpuDevice::run(uint32_t number, const Dims &dims) {
+  Program &program = programs[number];
+  for (size_t i = 0; i < program.steps.size(); ++i)
+    program.steps[i].tasks = uint32_t(program.grids[i].count(
+        uint64_t(dims[kDimTokens]), uint64_t(dims[kDimSequences])));
+  pool->run(program.steps, dims.data());
+  return Status::ok();
+}
+
+void CpuDevice::write(void *to, const void *from, uint64_t sizeBytes) {
+  std::memcpy(to, from, sizeBytes);
+}
+void CpuDevice::read(void *to, const void *from, uint64_t sizeBytes) {
+  std::memcpy(to, from, sizeBytes);
+}
+void CpuDevice::clear(void *at, uint64_t sizeBytes) {
+  std::memset(at, 0, sizeBytes);
+}
+
+std::vector<uint64_t> CpuDevice::launchTimes(uint32_t program) const {
+  std::vector<uint64_t> times;
+  for (const ThreadPool::Step &step : programs[program].steps)
+    times.push_back(step.wallNs);
+  return times;
+}
+
+void CpuDevice::resetProfile() {
+  pool->resetProfile();
+  for (Program &program : programs)
+    for (ThreadPool::Step &step : program.steps)
+      step.wallNs = 0;
+}
+
+} // namespace mm1

@@ -1,0 +1,90 @@
+//===- CpuDevice.h - Run a plan on this machine's processor --------------------===//
+// Memory is anonymous memory on huge pages where the system has them; kernels come from kernels/cpu-LEVEL.so by dlopen;
+// programs are walked by a ThreadPool. The same bytes come out whatever the number of threads.
+//
+//   auto device = CpuDevice::create({.threads = 2});
+//===---------------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/Device/Device.h"
+#include "runtime/Device/ThreadPool.h"
+
+#include <memory>
+#include <string>
+
+namespace mm1 {
+
+/// How the weights get into memory. On 4 KiB pages of the file cache a decode step reads some 5 % slower than on huge
+/// pages; copying costs 0.15 s a GB, and the memory is no longer shared with other processes.
+enum class WeightPlacement : uint8_t {
+  Auto, ///< Copy up to 8 GiB when that leaves half of the free memory, else Map
+  Copy,
+  Map,
+};
+
+class CpuDevice final : public Device {
+public:
+  struct Options {
+    uint32_t threads = 0; ///< 0: one for each CPU the process may use
+    std::string level;    ///< empty: the best that artifact and processor have
+    WeightPlacement weights = WeightPlacement::Auto;
+    bool profiling =
+        false; ///< measure times in kernels; costs some 100 ns a launch
+  };
+  /// Most threads that may be asked for.
+  static constexpr uint32_t kMaxThreads = 1024;
+
+  /// Usage error for too many threads.
+  static Expected<std::unique_ptr<CpuDevice>> create(const Options &options);
+  ~CpuDevice() override;
+
+  std::string describe() const override;
+  Expected<Memory> allocate(uint64_t sizeBytes, std::string_view what) override;
+  Status load(const Artifact &artifact) override;
+  void *weightAddress(size_t weight) const override {
+    return weightAddresses[weight];
+  }
+  Expected<uint32_t> addProgram(std::span<const Launch> launches) override;
+  Status run(uint32_t program, const Dims &dims) override;
+  void write(void *to, const void *from, uint64_t sizeBytes) override;
+  void read(void *to, const void *from, uint64_t sizeBytes) override;
+  void clear(void *at, uint64_t sizeBytes) override;
+  const void *view(const void *from, uint64_t sizeBytes) override {
+    return from;
+  }
+
+  uint32_t threads() const { return numThreads; }
+  const std::string &level() const { return chosenLevel; }
+  bool copiedWeights() const { return weightCopy.data() != nullptr; }
+  ThreadPool &threadPool() { return *pool; }
+  /// With profiling: nanoseconds spent in each launch of `program`, over all runs since the last reset.
+  std::vector<uint64_t> launchTimes(uint32_t program) const;
+  void resetProfile();
+
+protected:
+  void free(std::byte *address, uint64_t sizeBytes) override;
+
+private:
+  struct Program {
+    std::vector<ThreadPool::Step> steps;
+    std::vector<Plan::Grid> grids;
+    std::vector<std::vector<void *>> buffers;
+  };
+  explicit CpuDevice(const Options &options) : options(options) {}
+  Status loadKernels(const Artifact &artifact);
+  Status loadWeights(const Artifact &artifact);
+  Status copyWeights(const Artifact &artifact, uint64_t begin, uint64_t end);
+
+  Options options;
+  uint32_t numThreads = 1;
+  std::string chosenLevel;
+  void *library = nullptr;
+  std::vector<KernelFunction> kernels;
+  Memory weightCopy;
+  std::vector<void *> weightAddresses;
+  std::unique_ptr<ThreadPool>
+      pool; // made by load, which knows the scratch size
+  std::vector<Program> programs;
+};
+
+} // namespace mm1
