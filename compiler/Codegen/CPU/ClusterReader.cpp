@@ -1,0 +1,191 @@
+//===- ClusterReader.cpp - Values of a cluster at a place ----------------===//
+// Evaluation goes from a value to its op's scalar body and on to the operands,
+// down to bound values and block arguments. Whatever it builds twice is merged
+// by LLVM; cluster regions are a handful of ops.
+//===---------------------------------------------------------------------===//
+#include "compiler/Codegen/CPU/ClusterReader.h"
+#include "dialects/Plan/Layout.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::mm1;
+using namespace mlir::mm1::cpu;
+
+static RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+namespace mlir::mm1::cpu {
+
+/// Reads the operands of one op for its body.
+class BodyReader : public OperandReader {
+public:
+  BodyReader(ClusterReader &reader, Operation *op, const Place &place,
+             int64_t lanes)
+      : reader(reader), op(op), place(place), numLanes(lanes) {}
+
+  int64_t lanes() const override { return numLanes; }
+  Value column() override { return place.column; }
+  Value here(unsigned operand) override {
+    return reader.evaluate(op->getOperand(operand), place, numLanes);
+  }
+  Value at(unsigned operand, Value column) override {
+    return reader.evaluate(op->getOperand(operand),
+                           {place.row, place.inner, column}, numLanes);
+  }
+  Value inner(unsigned operand, int64_t j) override {
+    return reader.evaluate(op->getOperand(operand),
+                           {place.row, reader.k.index(j), place.column},
+                           numLanes);
+  }
+  Value gather(unsigned operand, Value row) override {
+    return reader.evaluate(op->getOperand(operand),
+                           {reader.k.toIndex(row), Value(), place.column},
+                           numLanes);
+  }
+  Value perColumn(unsigned operand) override {
+    return reader.evaluateVector(op->getOperand(operand), place.column,
+                                 numLanes);
+  }
+  Value perRow(unsigned operand) override {
+    Value value = op->getOperand(operand);
+    if (tensorType(value).getRank() == 1)
+      return reader.evaluateVector(value, place.row, 1);
+    return reader.evaluate(value, {place.row, Value(), reader.k.index(0)}, 1);
+  }
+  Value perRowInner(unsigned operand, int64_t j) override {
+    return reader.evaluate(op->getOperand(operand),
+                           {place.row, Value(), reader.k.index(j)}, 1);
+  }
+
+private:
+  ClusterReader &reader;
+  Operation *op;
+  Place place;
+  int64_t numLanes;
+};
+
+} // namespace mlir::mm1::cpu
+
+ClusterReader::ClusterReader(KernelBuilder &k, ClusterOp cluster)
+    : k(k), cluster(cluster) {}
+
+void ClusterReader::bind(Value value, Source source) {
+  bound[value] = std::move(source);
+}
+void ClusterReader::bind(Value value, Value lanes) {
+  bind(value, [lanes](const Place &, int64_t) { return lanes; });
+}
+void ClusterReader::unbind(Value value) { bound.erase(value); }
+
+//===------------------------------- Addresses ------------------------------===//
+
+Value ClusterReader::inputAddress(Value blockArgument) {
+  return k.arg(cast<BlockArgument>(blockArgument).getArgNumber());
+}
+
+Value ClusterReader::outputAddress(unsigned result) {
+  auto isNextState = [&](unsigned i) {
+    Operation *op = cluster.getYield().getOperand(i).getDefiningOp();
+    auto value = cluster.getYield().getOperand(i);
+    if (auto attention = dyn_cast_or_null<LightningAttentionOp>(op))
+      return value == attention.getNextState();
+    return isa_and_nonnull<CacheAppendOp>(op);
+  };
+  int64_t argument = cluster.getInputs().size();
+  for (unsigned i = 0; i < result; ++i)
+    argument += !isNextState(i);
+  return k.arg(argument);
+}
+
+Value ClusterReader::rowAddress(Value base, RankedTensorType type, Value row,
+                                Value inner) {
+  if (type.getRank() == 3) {
+    row = k.mul(row, type.getDimSize(1));
+    row = inner ? k.add(row, inner) : row;
+  }
+  int64_t columns = type.getShape().back();
+  // A weight (the embedding table) has its own padding.
+  int64_t stride = type.isDynamicDim(0)
+                       ? plan::rowStrideBytes(columns, type.getElementType())
+                       : plan::storedShape(type).back() *
+                             plan::elementBytes(type.getElementType());
+  return k.at(base, k.mul(row, stride));
+}
+
+//===------------------------------- Evaluation -----------------------------===//
+
+Value ClusterReader::loadPlace(Value base, RankedTensorType type,
+                               const Place &place, int64_t lanes) {
+  Value address = rowAddress(base, type, place.row, place.inner);
+  Type element = type.getElementType();
+  address = k.at(address, k.mul(place.column, plan::elementBytes(element)));
+  if (element.isInteger(32))
+    return k.load(k.vectorOf(element, lanes), address);
+  return k.loadFloats(address, element, lanes);
+}
+
+Value ClusterReader::evaluateVector(Value value, Value column, int64_t lanes) {
+  auto type = tensorType(value);
+  Type element = type.getElementType();
+  Value address =
+      k.at(inputAddress(value), k.mul(column, plan::elementBytes(element)));
+  if (element.isInteger(32))
+    return k.load(k.vectorOf(element, lanes), address);
+  return k.loadFloats(address, element, lanes);
+}
+
+Value ClusterReader::evaluate(Value value, const Place &place, int64_t lanes) {
+  if (auto it = bound.find(value); it != bound.end()) {
+    // The source may bind or ask in turn: keep it alive.
+    Source source = it->second;
+    return source(place, lanes);
+  }
+  if (isa<BlockArgument>(value))
+    return loadPlace(inputAddress(value), tensorType(value), place, lanes);
+
+  auto op = cast<ScalarBodyOpInterface>(value.getDefiningOp());
+  unsigned result = cast<OpResult>(value).getResultNumber();
+  // Lanes that would cross what the body allows are built in pieces.
+  int64_t granularity = op.getLaneGranularity();
+  int64_t piece = granularity ? std::gcd(granularity, lanes) : lanes;
+  SmallVector<Value> pieces;
+  for (int64_t first = 0; first < lanes; first += piece) {
+    BodyReader body(
+        *this, op, {place.row, place.inner, k.add(place.column, first)}, piece);
+    pieces.push_back(op.buildScalarBody(k.b, body)[result]);
+  }
+  return k.concat(pieces);
+}
+
+//===--------------------------------- Results ------------------------------===//
+
+void ClusterReader::store(unsigned result, const Place &place, Value floats) {
+  auto type = cast<RankedTensorType>(cluster.getOutputs()[result].getType());
+  int64_t columns = type.getShape().back();
+  Type element = type.getElementType();
+  Value address =
+      rowAddress(outputAddress(result), type, place.row, place.inner);
+  address = k.at(address, k.mul(place.column, plan::elementBytes(element)));
+  if (columns % plan::kRowMultiple != 0)
+    floats = k.zeroFrom(floats, place.column, columns);
+  k.storeFloats(floats, address, element);
+}
+
+void ClusterReader::storeResult(unsigned result, const Place &place,
+                                int64_t lanes) {
+  Value value = cluster.getYield().getOperand(result);
+  store(result, place, evaluate(value, place, lanes));
+}
+
+bool ClusterReader::dependsOn(Value value, Value from) {
+  if (value == from)
+    return true;
+  Operation *op = value.getDefiningOp();
+  return op && llvm::any_of(op->getOperands(), [&](Value operand) {
+           return dependsOn(operand, from);
+         });
+}
