@@ -330,7 +330,7 @@ void checkBuckets(const Plan &plan, Reader &reader) {
   };
   need(EntryKind::Decode, plan.maxSequences, plan.maxSequences);
   need(EntryKind::Prefill, plan.maxPrefill, 1);
-  need(EntryKind::Head, 1, 1);
+  need(EntryKind::Head, plan.maxSequences, 1);
 }
 
 } // namespace

@@ -11,31 +11,28 @@ namespace mm1 {
 //===---------------------------------------------------------------------------===//
 
 Expected<std::unique_ptr<Session>>
-Session::create(Artifact artifact, const SessionOptions &options) {
-  std::unique_ptr<Session> session(new Session(std::move(artifact)));
-  if (Status status = session->load(options); !status)
+Session::create(Artifact artifact, std::unique_ptr<Device> device) {
+  std::unique_ptr<Session> session(
+      new Session(std::move(artifact), std::move(device)));
+  if (Status status = session->load(); !status)
     return status.takeError();
   return session;
 }
 
-Status Session::load(const SessionOptions &options) {
-  auto device = CpuDevice::create(options.device);
-  if (!device)
-    return device.takeError();
-  cpu = std::move(*device);
+Status Session::load() {
   // State first: it may not fit, and the weights take the time.
   for (const Plan::State &state : plan().states) {
-    auto memory = cpu->allocate(state.sizeBytes(), "state " + state.name);
+    auto memory = machine->allocate(state.sizeBytes(), "state " + state.name);
     if (!memory)
       return memory.takeError();
     states.push_back(std::move(*memory));
   }
-  auto memory = cpu->allocate(plan().arenaBytes, "the arena");
+  auto memory = machine->allocate(plan().arenaBytes, "the arena");
   if (!memory)
     return memory.takeError();
   arena = std::move(*memory);
-  cpu->clear(arena.data(), arena.sizeBytes()); // brings the pages in
-  if (Status status = cpu->load(model); !status)
+  machine->clear(arena.data(), arena.sizeBytes()); // brings the pages in
+  if (Status status = machine->load(model); !status)
     return status;
   if (Status status = addPrograms(); !status)
     return status;
@@ -59,7 +56,7 @@ Status Session::load(const SessionOptions &options) {
     slot.pages.reserve(hasPages ? pagesFor(maxContext()) : 0);
   for (uint64_t page = plan().units(StateKind::KVPages); page-- > 0;)
     pagesFree.push_back(int32_t(page));
-  decodeBatch.reserve(maxSequences());
+  decodeBatch.reserve(maxSequences() + 1);
   isInBatch.resize(maxSequences());
   stepLast.reserve(maxSequences());
   return Status::ok();
@@ -74,11 +71,11 @@ Status Session::addPrograms() {
       for (const Plan::Arg &arg : launch.args)
         resolved.buffers.push_back(
             arg.kind == ArgKind::Arena    ? arena.data() + arg.index
-            : arg.kind == ArgKind::Weight ? cpu->weightAddress(arg.index)
+            : arg.kind == ArgKind::Weight ? machine->weightAddress(arg.index)
                                           : states[arg.index].data());
       launches.push_back(std::move(resolved));
     }
-    auto number = cpu->addProgram(launches);
+    auto number = machine->addProgram(launches);
     if (!number)
       return number.takeError();
     entryPrograms.push_back({&entry, *number});
@@ -106,7 +103,7 @@ Expected<uint32_t> Session::open() {
     slots[slot].length = 0;
     for (size_t i = 0; i < states.size(); ++i)
       if (plan().states[i].kind == StateKind::Recurrent)
-        cpu->clear(unit(i, slot), plan().states[i].unitBytes);
+        machine->clear(unit(i, slot), plan().states[i].unitBytes);
     return slot;
   }
   return inputError("all " + std::to_string(slots.size()) +
@@ -115,6 +112,8 @@ Expected<uint32_t> Session::open() {
 }
 
 void Session::close(uint32_t slot) {
+  if (slot >= slots.size())
+    return;
   Slot &closing = slots[slot];
   pagesFree.insert(pagesFree.end(), closing.pages.rbegin(),
                    closing.pages.rend());
@@ -151,7 +150,7 @@ void Session::growPages(Slot &slot, uint64_t length) {
     // Kernels multiply what lies behind the last token by zero; a NaN left there would not go away.
     for (size_t i = 0; i < states.size(); ++i)
       if (plan().states[i].kind == StateKind::KVPages)
-        cpu->clear(unit(i, uint64_t(page)), plan().states[i].unitBytes);
+        machine->clear(unit(i, uint64_t(page)), plan().states[i].unitBytes);
   }
 }
 
@@ -206,7 +205,8 @@ Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
 
 void Session::upload(const Input &input, size_t values) {
   if (input.address)
-    cpu->write(input.address, input.values.data(), values * sizeof(int32_t));
+    machine->write(input.address, input.values.data(),
+                   values * sizeof(int32_t));
 }
 
 const Session::Program &Session::program(EntryKind kind, uint32_t tokenCount,
@@ -235,8 +235,8 @@ Status Session::step(std::span<const Piece> batch, uint32_t count,
       slotNumbers.values[sequence] = int32_t(piece.slot);
     // Only as much of the page table as the sequence uses.
     if (pages.address)
-      cpu->write(pages.address + sequence * pageColumns * sizeof(int32_t),
-                 slot.pages.data(), slot.pages.size() * sizeof(int32_t));
+      machine->write(pages.address + sequence * pageColumns * sizeof(int32_t),
+                     slot.pages.data(), slot.pages.size() * sizeof(int32_t));
     starts.values[++sequence] = int32_t(at);
     stepLast.push_back(at - 1);
   }
@@ -245,8 +245,8 @@ Status Session::step(std::span<const Piece> batch, uint32_t count,
   upload(starts, sequence + 1);
   upload(slotNumbers, sequence);
   stepTokens = count;
-  return cpu->run(program(kind, count, sequence).number,
-                  {count, sequence, int64_t(pageColumns)});
+  return machine->run(program(kind, count, sequence).number,
+                      {count, sequence, int64_t(pageColumns)});
 }
 
 Status Session::prefill(std::span<const Piece> batch) {
@@ -309,10 +309,11 @@ Expected<LogitsView> Session::lastLogits() {
 Expected<LogitsView> Session::runHead(uint32_t count) {
   upload(rows, count);
   const Program &head = program(EntryKind::Head, count, 1);
-  if (Status status = cpu->run(head.number, {count, 1, int64_t(pageColumns)});
+  if (Status status =
+          machine->run(head.number, {count, 1, int64_t(pageColumns)});
       !status)
     return status.takeError();
-  const void *data = cpu->view(logitsAddress, count * logitsPort->rowBytes);
+  const void *data = machine->view(logitsAddress, count * logitsPort->rowBytes);
   return LogitsView{static_cast<const float *>(data), count, vocabSize(),
                     logitsPort->rowBytes / sizeof(float)};
 }
@@ -334,12 +335,12 @@ Expected<Snapshot> Session::snapshot(uint32_t slot) {
   for (size_t i = 0; i < states.size(); ++i) {
     uint64_t unitBytes = plan().states[i].unitBytes;
     if (plan().states[i].kind == StateKind::Recurrent) {
-      cpu->read(to, unit(i, slot), unitBytes);
+      machine->read(to, unit(i, slot), unitBytes);
       to += unitBytes;
       continue;
     }
     for (int32_t page : slotPages) {
-      cpu->read(to, unit(i, uint64_t(page)), unitBytes);
+      machine->read(to, unit(i, uint64_t(page)), unitBytes);
       to += unitBytes;
     }
   }
@@ -355,6 +356,12 @@ Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
                       model.manifest().find("plan.bin")->hash);
   Slot &target = slots[slot];
   uint64_t needed = hasPages ? pagesFor(snapshot.length) : 0;
+  if (snapshot.bytes.size() !=
+      plan().unitBytes(StateKind::Recurrent) +
+          needed * plan().unitBytes(StateKind::KVPages))
+    return usageError(
+        "restore: the snapshot has " + std::to_string(snapshot.bytes.size()) +
+        " bytes, not those of " + std::to_string(snapshot.length) + " tokens");
   if (needed > target.pages.size())
     if (Status status = checkPages(needed - target.pages.size()); !status)
       return status;
@@ -366,12 +373,12 @@ Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
   for (size_t i = 0; i < states.size(); ++i) {
     uint64_t unitBytes = plan().states[i].unitBytes;
     if (plan().states[i].kind == StateKind::Recurrent) {
-      cpu->write(unit(i, slot), from, unitBytes);
+      machine->write(unit(i, slot), from, unitBytes);
       from += unitBytes;
       continue;
     }
     for (int32_t page : target.pages) {
-      cpu->write(unit(i, uint64_t(page)), from, unitBytes);
+      machine->write(unit(i, uint64_t(page)), from, unitBytes);
       from += unitBytes;
     }
   }
