@@ -1,0 +1,78 @@
+//===- OutlineKernels.cpp - Equal clusters become one kernel --------------===//
+#include "passes/Plan/OutlineKernels.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::plan;
+
+std::string plan::describeCluster(mm1::ClusterOp cluster) {
+  std::string name;
+  llvm::StringSet<> seen;
+  for (Operation &op : cluster.getBody().front().without_terminator()) {
+    StringRef mnemonic = op.getName().stripDialect();
+    if (seen.insert(mnemonic).second)
+      name += (name.empty() ? "" : "_") + mnemonic.str();
+  }
+  return name.empty() ? "nothing" : name;
+}
+
+/// The first name in a location, or "".
+static StringRef firstName(Location location) {
+  StringRef name;
+  location->walk([&](Location part) {
+    if (auto named = dyn_cast<NameLoc>(part)) {
+      name = named.getName();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return name;
+}
+
+std::string plan::labelOf(mm1::ClusterOp cluster) {
+  StringRef place;
+  if (mm1::AnchorOpInterface anchor = cluster.getAnchorOp())
+    place = firstName(anchor->getLoc());
+  if (place.empty())
+    place = firstName(cluster.getLoc());
+  for (Operation &op : cluster.getBody().front())
+    if (place.empty())
+      place = firstName(op.getLoc());
+  place.consume_front("model.");
+  return (place + (place.empty() ? "" : "/") + describeCluster(cluster)).str();
+}
+
+KernelOutliner::KernelOutliner(ModuleOp module) : module(module) {}
+
+KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
+  OpBuilder builder(module.getContext());
+  // A kernel serves many places: it has no place of its own.
+  auto kernel = KernelOp::create(builder, UnknownLoc::get(module.getContext()),
+                                 "", IntegerAttr());
+  Block &block = kernel.getBody().emplaceBlock();
+  IRMapping map;
+  for (Value input : cluster.getInputs())
+    if (!map.contains(input))
+      map.map(input, block.addArgument(input.getType(), kernel.getLoc()));
+    else
+      block.addArgument(input.getType(), kernel.getLoc());
+  builder.setInsertionPointToStart(&block);
+  auto clone = cast<mm1::ClusterOp>(builder.clone(*cluster, map));
+  clone->setOperands(block.getArguments());
+  clone->walk([&](Operation *op) { op->setLoc(kernel.getLoc()); });
+
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  kernel->print(stream, OpPrintingFlags().useLocalScope().printGenericOpForm());
+  auto [known, isNew] = byText.try_emplace(text, kernel);
+  if (!isNew) {
+    kernel->erase();
+    return known->second;
+  }
+  std::string name = describeCluster(cluster);
+  kernel.setSymName(name + "_" + std::to_string(numNamed[name]++));
+  module.push_back(kernel);
+  return kernel;
+}

@@ -1,0 +1,54 @@
+//===- Passes.td - The passes of the plan phase --------------*- tablegen -*-===//
+// One pass a file: mm1-lower-to-plan is LowerToPlan in LowerToPlan.cpp, tested by test/passes/Plan/lower-to-plan.mlir.
+//===------------------------------------------------------------------------===//
+#ifndef PLAN_PASSES_TD
+#define PLAN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
+  let summary = "Tensors become bytes in an arena, clusters become launches, functions become buckets";
+  let description = [{
+    Equal clusters become one `plan.kernel`. Each function becomes one `plan.entry` per bucket: decode for 1, 2, 4, ...
+    sequences, prefill for 16, 64, 256, ... tokens, head for 1, 2, 4, ... rows and one more bucket of up to 64. States are
+    updated in place. Named buffers come first in the arena, at one place for all buckets; the others share what is
+    behind by live range (PlaceBuffers.h).
+    ```mlir
+    func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}, ...) -> tensor<?x64xf32> attributes {mm1.entry = "decode"} {
+      %t = mm1.load_weight @embed_tokens : tensor<512x64xf32>
+      %x = mm1.cluster elementwise (%tokens, %t) schedule {...} : ... { ... mm1.embedding ... }
+      return %x : tensor<?x64xf32>
+    }
+    // becomes
+    plan.kernel @embedding_0 { ... }
+    plan.entry @decode_1 decode tokens = 1 sequences = 1 rank = 0 {
+      %tokens = plan.buffer input "tokens" at 0 bytes = 64 rows = 1 : tensor<?xi32>
+      %hidden = plan.buffer output "hidden" at 512 bytes = 256 rows = 1 : tensor<?x64xf32>
+      %t = plan.weight_ref @embed_tokens : tensor<512x64xf32>
+      plan.launch @embedding_0 (read %tokens : ..., read %t : ..., write %hidden : ...) tasks = 1 unit = tokens per = 1
+          label = "embed_tokens/embedding"
+    }
+    ```
+    The module gets `plan.limits`, and `plan.metrics`: what a decoded token costs (PlanMetrics.h).
+    Refuses: ops outside clusters other than loads, stores and the return; clusters without a schedule; a state that is
+    read after its next value was made, or changed and not stored. Runs after: fuse. Cost: per bucket, quadratic in the
+    buffers of one entry (80 layers: about a thousand).
+  }];
+  let options = [
+    Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences in a batch: slots of lightning state">,
+    Option<"maxContext", "max-context", "int64_t", "4096", "Most tokens of one sequence">,
+    Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">
+  ];
+  let dependentDialects = ["::mlir::plan::PlanDialect"];
+}
+
+def VerifyPlan : Pass<"mm1-verify-plan", "::mlir::ModuleOp"> {
+  let summary = "Check what the plan phase promises";
+  let description = [{
+    Beside what `plan.entry` checks alone: only plan ops, weights and states are left; a name has one place in the
+    arena; nothing without a name lies on it in another bucket; all ranks have all buckets and agree in their
+    collectives.
+  }];
+}
+
+#endif // PLAN_PASSES_TD
