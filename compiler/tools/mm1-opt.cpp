@@ -8,6 +8,7 @@
 #include "compiler/tools/Dialects.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
+#include "passes/Plan/Passes.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -15,9 +16,11 @@
 int main(int argc, char **argv) {
   mlir::registerCanonicalizer();
   mlir::registerCSE();
-  mlir::mm1::registerPasses();
+  mlir::mm1::registerMM1Passes();
+  mlir::plan::registerPlanPasses();
   mlir::mm1::registerPipelines();
   mlir::DialectRegistry registry;
   mlir::mm1::registerDialects(registry);
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "mm1c's IR and passes, on text\n", registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "mm1c's IR and passes, on text\n", registry));
 }

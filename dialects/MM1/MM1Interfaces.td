@@ -41,7 +41,12 @@ def MM1_AnchorOpInterface : OpInterface<"AnchorOpInterface"> {
     }], "bool", "takesPrologue", (ins "unsigned":$operand)>,
     InterfaceMethod<[{
       True when ops with scalar bodies can eat this result while it is still in registers.
-    }], "bool", "takesEpilogue", (ins "unsigned":$result)>
+    }], "bool", "takesEpilogue", (ins "unsigned":$result)>,
+    InterfaceMethod<[{
+      True when the kernel can also write out what its prologue makes, for other readers: it visits each place once.
+    }], "bool", "storesPrologue", (ins), [{}], [{
+      return $_op.getAnchorKind() == ::mlir::mm1::AnchorKind::RowReduction;
+    }]>
   ];
 }
 

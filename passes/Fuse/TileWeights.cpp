@@ -1,0 +1,109 @@
+//===- TileWeights.cpp - Choose how each weight lies in memory -----------------===//
+// @layers.0.out_proj : tensor<64x128xbf16> is multiplied by a linear, so its recipe ends with #mm1.tile<panel = 32,
+// depth = 2> and its type carries #mm1.tiled<panel = 32, depth = 2>; a norm's weight is padded. The type's shape stays the
+// logical one. Runs on modules with or without clusters.
+//===---------------------------------------------------------------------------===//
+#include "passes/Fuse/Target.h"
+#include "passes/Passes.h"
+
+namespace mlir::mm1 {
+#define GEN_PASS_DEF_TILEWEIGHTS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// Whether the operand is a matrix that the op multiplies rows with.
+bool isMatrixUse(OpOperand &use) {
+  auto among = [&](OperandRange weights) {
+    return !weights.empty() &&
+           use.getOperandNumber() >= weights.getBeginOperandIndex() &&
+           use.getOperandNumber() <
+               weights.getBeginOperandIndex() + weights.size();
+  };
+  if (auto linear = dyn_cast<LinearOp>(use.getOwner()))
+    return among(linear.getWeights());
+  if (auto experts = dyn_cast<ExpertLinearOp>(use.getOwner()))
+    return among(experts.getWeights());
+  return false;
+}
+
+/// Calls `visit` for every use of the value, looking through clusters.
+void forEachUse(Value value, llvm::function_ref<void(OpOperand &)> visit) {
+  for (OpOperand &use : value.getUses())
+    if (auto cluster = dyn_cast<ClusterOp>(use.getOwner()))
+      forEachUse(cluster.getBody().getArgument(use.getOperandNumber()), visit);
+    else
+      visit(use);
+}
+
+/// Gives a loaded weight and all block arguments it becomes another type.
+void retype(Value value, Type type) {
+  value.setType(type);
+  for (OpOperand &use : value.getUses())
+    if (auto cluster = dyn_cast<ClusterOp>(use.getOwner()))
+      retype(cluster.getBody().getArgument(use.getOperandNumber()), type);
+}
+
+struct TileWeightsPass : impl::TileWeightsBase<TileWeightsPass> {
+  using TileWeightsBase::TileWeightsBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    const Target *facts = findTarget(target);
+    if (!facts) {
+      module.emitError() << "unknown target '" << target << "'; known is cpu";
+      return signalPassFailure();
+    }
+    SymbolTable symbols(module);
+    DenseMap<WeightOp, SmallVector<LoadWeightOp>> loadsOf;
+    module.walk([&](LoadWeightOp load) {
+      loadsOf[symbols.lookup<WeightOp>(load.getWeight())].push_back(load);
+    });
+    for (WeightOp weight : module.getOps<WeightOp>()) {
+      auto loads = loadsOf.find(weight);
+      if (loads != loadsOf.end() && !weight.getWeightType().getEncoding() &&
+          failed(layOut(weight, loads->second, *facts)))
+        return signalPassFailure();
+    }
+  }
+
+  LogicalResult layOut(WeightOp weight, ArrayRef<LoadWeightOp> loads,
+                       const Target &facts) {
+    Operation *matrixUser = nullptr, *otherUser = nullptr;
+    for (LoadWeightOp load : loads)
+      forEachUse(load.getValue(), [&](OpOperand &use) {
+        (isMatrixUse(use) ? matrixUser : otherUser) = use.getOwner();
+      });
+    if (matrixUser && otherUser) {
+      InFlightDiagnostic diag =
+          weight.emitOpError()
+          << "is read as a matrix and as a table, which lie differently in "
+             "memory; give each reader a weight of its own";
+      diag.attachNote(matrixUser->getLoc())
+          << "matrix of '" << matrixUser->getName() << "'";
+      diag.attachNote(otherUser->getLoc())
+          << "read by '" << otherUser->getName() << "'";
+      return diag;
+    }
+    if (!matrixUser && !otherUser)
+      return success(); // loaded for nobody
+    Attribute step = PadAttr::get(&getContext(), facts.rowMultiple);
+    if (matrixUser)
+      step =
+          TileAttr::get(&getContext(), facts.panel,
+                        facts.depth(weight.getWeightType().getElementType()));
+    RecipeAttr recipe = weight.getRecipe().withStep(step);
+    FailureOr<RankedTensorType> type = recipe.inferType(
+        [&] { return weight.emitOpError("cannot be laid out: "); });
+    if (failed(type))
+      return failure();
+    weight.setRecipeAttr(recipe);
+    weight.setTypeAttr(TypeAttr::get(*type));
+    for (LoadWeightOp load : loads)
+      retype(load.getValue(), *type);
+    return success();
+  }
+};
+
+} // namespace
+} // namespace mlir::mm1
