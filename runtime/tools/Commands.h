@@ -1,0 +1,96 @@
+//===- Commands.h - What each sub-command of mm1-run takes ---------------------===//
+// mm1-run.cpp reads the command line into these; one file a command does the work. A command prints its result on
+// stdout, says how it went on stderr, and returns why it failed, if it did.
+//===---------------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/Device/CpuDevice.h"
+#include "runtime/Session/Session.h"
+#include "runtime/Support/Expected.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mm1 {
+
+/// What every command that runs a model takes.
+struct ModelArguments {
+  std::string artifact;
+  uint32_t threads = 0; ///< 0: all CPUs
+  std::string level;    ///< empty: the best
+  WeightPlacement weights = WeightPlacement::Auto;
+  bool check = false;    ///< read and hash all weights first
+  bool selfTest = false; ///< run the golden prompts first
+};
+
+/// A session that is ready to run, and its device.
+struct LoadedModel {
+  std::unique_ptr<Session> session;
+  CpuDevice *device; ///< owned by the session
+  double readySeconds;
+};
+Expected<LoadedModel> loadModel(const ModelArguments &arguments,
+                                bool profiling);
+
+/// Artifact::verifyWeights, with its progress on stderr.
+Status verifyWithProgress(const Artifact &artifact);
+
+/// mm1-run generate
+struct GenerateArguments {
+  ModelArguments model;
+  std::optional<std::string> prompt;
+  std::string idsFile; ///< instead of a prompt; "-" is stdin
+  bool special = false;
+  uint32_t maxTokens = 128;
+  float temperature = 0, topP = 1;
+  int32_t topK = 0;
+  uint64_t seed = 0;
+  std::vector<int32_t> stopIds;
+  bool ignoreEos = false;
+  uint32_t prefillChunk = 0;
+  bool json = false;
+};
+Status generateCommand(const GenerateArguments &arguments);
+
+/// mm1-run logits
+struct LogitsArguments {
+  ModelArguments model;
+  std::string idsFile, output;
+  uint32_t prefillChunk = 0;          ///< 0: the plan's largest
+  std::optional<uint64_t> decodeFrom; ///< tokens from here on one by one
+};
+Status logitsCommand(const LogitsArguments &arguments);
+
+/// mm1-run bench
+struct BenchArguments {
+  ModelArguments model;
+  uint32_t promptTokens = 512;
+  uint32_t decodeTokens = 64;
+  uint32_t sequences = 1;
+  uint32_t context = 0; ///< tokens in each sequence before decoding starts
+  uint32_t repeats = 3;
+  bool launches = false; ///< also a table of time by launch
+  bool json = false;
+};
+Status benchCommand(const BenchArguments &arguments);
+
+/// mm1-run describe
+struct DescribeArguments {
+  std::string artifact;
+  bool check = false;
+  bool json = false;
+};
+Status describeCommand(const DescribeArguments &arguments);
+
+/// A list of token ids from a JSON file, or from stdin for "-". Input error naming the file and the element.
+Expected<std::vector<int32_t>> readIds(const std::string &path);
+
+/// "1.50 GB", "640 B".
+std::string formatBytes(uint64_t bytes);
+/// printf into a string.
+[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...);
+
+} // namespace mm1

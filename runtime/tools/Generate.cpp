@@ -1,0 +1,202 @@
+//===- Generate.cpp - mm1-run generate -----------------------------------------===//
+// Text on stdout as it comes, figures on stderr. An artifact without a tokenizer takes and prints ids.
+#include "runtime/Support/Json.h"
+#include "runtime/Text/Sampler.h"
+#include "runtime/Text/Tokenizer.h"
+#include "runtime/tools/Commands.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <sys/stat.h>
+
+namespace mm1 {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+Status print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      std::fflush(stdout) != 0)
+    return fileError("stdout", "cannot write", errno);
+  return Status::ok();
+}
+
+/// One run of the command.
+class Generation {
+public:
+  Generation(const GenerateArguments &arguments) : arguments(arguments) {}
+
+  Status run() {
+    auto loaded = loadModel(arguments.model, /*profiling=*/false);
+    if (!loaded)
+      return loaded.takeError();
+    model = std::move(*loaded);
+    if (Status status = loadTokenizer(); !status)
+      return status;
+    if (Status status = makePrompt(); !status)
+      return status;
+    return generate();
+  }
+
+private:
+  Status loadTokenizer() {
+    std::string folder = model->session->artifact().path("tokenizer");
+    struct stat info;
+    if (::stat(folder.c_str(), &info) != 0) {
+      if (arguments.prompt)
+        return inputError(arguments.model.artifact +
+                          ": has no tokenizer; give token ids with --ids");
+      return Status::ok();
+    }
+    auto loaded = Tokenizer::load(folder);
+    if (!loaded)
+      return loaded.takeError();
+    tokenizer = std::move(*loaded);
+    return Status::ok();
+  }
+
+  Status makePrompt() {
+    if (!arguments.prompt && arguments.idsFile.empty())
+      return usageError("generate needs --prompt or --ids");
+    auto ids = arguments.prompt
+                   ? tokenizer->encode(*arguments.prompt,
+                                       {.parseSpecial = arguments.special})
+                   : readIds(arguments.idsFile);
+    if (!ids)
+      return ids.takeError();
+    if (ids->empty())
+      return inputError("the prompt is empty; expected at least one token");
+    uint64_t context = model->session->maxContext();
+    if (ids->size() > context)
+      return inputError("the prompt has " + std::to_string(ids->size()) +
+                        " tokens; the plan's context is " +
+                        std::to_string(context) +
+                        "; recompile with a larger --context");
+    prompt = std::move(*ids);
+    return Status::ok();
+  }
+
+  bool isStop(int32_t id) const {
+    if (!arguments.ignoreEos && tokenizer && tokenizer->eosId() == id)
+      return true;
+    return std::find(arguments.stopIds.begin(), arguments.stopIds.end(), id) !=
+           arguments.stopIds.end();
+  }
+
+  Status generate() {
+    Session &session = *model->session;
+    int32_t vocab = int32_t(session.vocabSize());
+    auto sampler = Sampler::create(
+        {arguments.temperature, arguments.topK, arguments.topP, arguments.seed},
+        tokenizer ? tokenizer->idRanges(vocab)
+                  : std::vector<IdRange>{{0, vocab}},
+        vocab);
+    if (!sampler)
+      return sampler.takeError();
+    if (tokenizer)
+      decoder.emplace(*tokenizer, DecodeOptions{.skipSpecial = true});
+    auto slot = session.open();
+    if (!slot)
+      return slot.takeError();
+
+    auto start = Clock::now();
+    if (Status status =
+            prefillInChunks(session, *slot, prompt, arguments.prefillChunk,
+                            [](size_t, uint32_t) { return Status::ok(); });
+        !status)
+      return status;
+    auto logits = session.lastLogits();
+    auto prefilled = Clock::now();
+    const char *reason = "length";
+    while (ids.size() < arguments.maxTokens) {
+      if (!logits)
+        return logits.takeError();
+      auto next = sampler->sample(logits->row(0));
+      if (!next)
+        return next.takeError();
+      if (isStop(*next)) {
+        reason = "stop";
+        break;
+      }
+      ids.push_back(*next);
+      if (Status status = emit(*next); !status)
+        return status;
+      if (ids.size() == arguments.maxTokens)
+        break;
+      if (session.length(*slot) == session.maxContext()) {
+        reason = "context";
+        break;
+      }
+      logits = session.decode({{*slot, *next}});
+    }
+    return finish(reason, seconds(start, prefilled),
+                  seconds(prefilled, Clock::now()));
+  }
+
+  Status emit(int32_t id) {
+    if (!tokenizer)
+      return arguments.json
+                 ? Status::ok()
+                 : print((ids.size() == 1 ? "" : " ") + std::to_string(id));
+    auto piece = decoder->push(id);
+    if (!piece)
+      return piece.takeError();
+    text += *piece;
+    return arguments.json ? Status::ok() : print(*piece);
+  }
+
+  Status finish(const char *reason, double prefillSeconds,
+                double decodeSeconds) {
+    std::string rest = decoder ? decoder->finish() : "";
+    text += rest;
+    // The first token comes from the prompt's own logits.
+    size_t steps = ids.empty() ? 0 : ids.size() - 1;
+    if (arguments.json) {
+      nlohmann::ordered_json result = {
+          {"prompt_ids", prompt},
+          {"ids", ids},
+          {"stop", reason},
+          {"ready_seconds", model->readySeconds},
+          {"prefill_seconds", prefillSeconds},
+          {"decode_seconds", decodeSeconds},
+          {"decode_steps", steps},
+      };
+      if (tokenizer)
+        result["text"] = text;
+      return print(result.dump() + "\n");
+    }
+    if (Status status = print(rest + "\n"); !status)
+      return status;
+    std::fprintf(
+        stderr,
+        "%s; ready in %.2f s; prompt: %zu tokens in %.3f s, %.1f tokens/s",
+        model->device->describe().c_str(), model->readySeconds, prompt.size(),
+        prefillSeconds, double(prompt.size()) / prefillSeconds);
+    if (steps != 0)
+      std::fprintf(stderr, "; decode: %zu steps in %.3f s, %.1f tokens/s",
+                   steps, decodeSeconds, double(steps) / decodeSeconds);
+    std::fprintf(stderr, "; stopped by %s\n", reason);
+    return Status::ok();
+  }
+
+  const GenerateArguments &arguments;
+  std::optional<LoadedModel> model;
+  std::optional<Tokenizer> tokenizer;
+  std::optional<Decoder> decoder;
+  std::vector<int32_t> prompt, ids;
+  std::string text;
+};
+
+} // namespace
+
+Status generateCommand(const GenerateArguments &arguments) {
+  return Generation(arguments).run();
+}
+
+} // namespace mm1
