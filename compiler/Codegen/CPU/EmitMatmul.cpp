@@ -1,10 +1,287 @@
 //===- EmitMatmul.cpp - linear and expert_linear -------------------------===//
+// A task is `panels` panels of 32 output columns, for all rows, and for
+// expert_linear for all experts:
+//
+//   for each expert with rows:                    (one "expert" in a linear)
+//     for each panel of the task:
+//       for each tile of up to 12 rows:
+//         for each weight: sums of the tile       (MicroKernel.h)
+//         for each row of the tile: scales, epilogue, store
+//
+// so a panel comes from memory once and serves all tiles from the cache; in
+// decode, with one tile, the task reads its weights as one stream. An int8
+// panel is turned to bf16 once when there are several tiles, and in registers
+// when there is one: the numbers, and so the bits, are the same.
+//===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
+#include "compiler/Codegen/CPU/MicroKernel.h"
+#include "dialects/Plan/Layout.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
 using namespace mlir::mm1::cpu;
 
+namespace {
+
+RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+class MatmulEmitter {
+public:
+  explicit MatmulEmitter(KernelFrame &frame)
+      : frame(frame), k(frame.k), reader(frame.reader) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult readAnchor();
+  LogicalResult check();
+  void emitPanel(Value panel, Value expert, Value firstPair, Value numRows);
+  void emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels, Value panel,
+                 Value expert, Value firstPair, Value numRows);
+  SmallVector<Value> rowAddresses(Value firstPair, Value row, int64_t count);
+  void emitEpilogue(Value panel, Value expert, Value firstPair, Value row,
+                    Value count);
+
+  /// The pair (t * k + j) at place `i` of the expert lists.
+  Value loadPair(Value i) {
+    return k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)));
+  }
+
+  KernelFrame &frame;
+  KernelBuilder &k;
+  ClusterReader &reader;
+
+  // From the anchor.
+  Value input, order, offsets;
+  SmallVector<Value> weights, scales, outputs;
+  int64_t experts = 1, choices = 1, columns = 0, depthTotal = 0;
+  Type weightElement, inputElement;
+
+  int64_t panelsOfTask = 1, numPanels = 0;
+  /// Sums of a tile, [weight][row][32] f32, and int8 panels made bf16.
+  Value tileSums;
+  SmallVector<Value> widened;
+  int64_t maxRows = 0;
+};
+
+LogicalResult MatmulEmitter::readAnchor() {
+  Operation *anchor = frame.cluster.getAnchorOp();
+  if (auto linear = dyn_cast<LinearOp>(anchor)) {
+    input = linear.getInput();
+    llvm::append_range(weights, linear.getWeights());
+    llvm::append_range(scales, linear.getScales());
+  } else {
+    auto grouped = cast<ExpertLinearOp>(anchor);
+    input = grouped.getInput();
+    order = grouped.getOrder();
+    offsets = grouped.getOffsets();
+    llvm::append_range(weights, grouped.getWeights());
+    llvm::append_range(scales, grouped.getScales());
+    experts = tensorType(weights.front()).getDimSize(0);
+    choices = tensorType(order).getDimSize(1);
+  }
+  llvm::append_range(outputs, anchor->getResults());
+  auto type = tensorType(weights.front());
+  columns = type.getShape()[type.getRank() - 2];
+  depthTotal = type.getShape().back();
+  weightElement = type.getElementType();
+  inputElement = tensorType(input).getElementType();
+  return check();
+}
+
+LogicalResult MatmulEmitter::check() {
+  ClusterOp cluster = frame.cluster;
+  SmallVector<Value> read{input};
+  read.append(weights);
+  read.append(scales);
+  if (order)
+    read.append({order, offsets});
+  for (Value value : read)
+    if (!isa<BlockArgument>(value))
+      return cluster.emitOpError("expects the operands of its matmul to be "
+                                 "inputs of the cluster");
+  auto type = tensorType(weights.front());
+  int64_t depth = weightElement.isF32() ? 1 : 2;
+  auto tiled = dyn_cast_or_null<TiledAttr>(type.getEncoding());
+  if (!tiled || tiled.getPanel() != kPanel || tiled.getDepth() != depth)
+    return cluster.emitOpError()
+           << "expects weights with encoding #mm1.tiled<panel = 32, depth = "
+           << depth << ">, found " << type << ": run tile-weights";
+  for (Value value : cluster.getYield().getOperands())
+    if (tensorType(value).getShape().back() != columns)
+      return cluster.emitOpError()
+             << "expects results of " << columns
+             << " columns like its matmul, found " << value.getType();
+  panelsOfTask = frame.schedule.get("panels", 1);
+  numPanels = plan::ceilDiv(columns, kPanel);
+  if (frame.schedule.unit != GridUnit::One || panelsOfTask < 1 ||
+      frame.schedule.tasks != plan::ceilDiv(numPanels, panelsOfTask))
+    return cluster.emitOpError()
+           << "expects a schedule with unit = \"one\" and one task for each "
+              "'panels' of its "
+           << numPanels << " panels, found " << frame.schedule.attributes;
+  return success();
+}
+
+LogicalResult MatmulEmitter::emit() {
+  if (failed(readAnchor()))
+    return failure();
+  MicroKernel kernel{k, inputElement, weightElement,
+                     plan::ceilDiv(depthTotal, weightElement.isF32() ? 1 : 2)};
+  maxRows = std::max<int64_t>(
+      1, std::min(kernel.rowCounts().front(),
+                  frame.schedule.get("rows", kernel.rowCounts().front())));
+  tileSums = k.scratch(int64_t(weights.size()) * maxRows * kPanel * 4);
+  if (weightElement.isInteger(8))
+    for (size_t i = 0; i < weights.size(); ++i)
+      widened.push_back(k.scratch(kernel.panelBytes() * 2));
+
+  k.forTasks(frame.schedule, [&](Value task, Value, Value) {
+    Value first = k.mul(task, panelsOfTask);
+    Value last = k.min(k.add(first, panelsOfTask), k.index(numPanels));
+    if (!order) {
+      Value numRows = k.dim(::mm1::kDimTokens);
+      k.forLoop(first, last, 1, [&](Value panel) {
+        emitPanel(panel, k.index(0), Value(), numRows);
+      });
+      return;
+    }
+    k.forLoop(k.index(0), k.index(experts), 1, [&](Value expert) {
+      Value at = k.at(reader.inputAddress(offsets), k.mul(expert, 4));
+      Value firstPair = k.loadIndex(at);
+      Value numRows = k.sub(k.loadIndex(k.at(at, 4)), firstPair);
+      k.ifThen(k.less(k.index(0), numRows), [&] {
+        k.forLoop(first, last, 1, [&](Value panel) {
+          emitPanel(panel, expert, firstPair, numRows);
+        });
+      });
+    });
+  });
+  return success();
+}
+
+void MatmulEmitter::emitPanel(Value panel, Value expert, Value firstPair,
+                              Value numRows) {
+  int64_t depth = weightElement.isF32() ? 1 : 2;
+  MicroKernel kernel{k, inputElement, weightElement,
+                     plan::ceilDiv(depthTotal, depth)};
+  Value place = k.add(k.mul(expert, numPanels), panel);
+  SmallVector<Value> panels;
+  for (Value weight : weights)
+    panels.push_back(
+        k.at(reader.inputAddress(weight), k.mul(place, kernel.panelBytes())));
+  if (widened.empty()) {
+    emitTiles(kernel, panels, panel, expert, firstPair, numRows);
+    return;
+  }
+  k.ifElse(
+      k.less(k.index(maxRows), numRows), {},
+      [&]() -> SmallVector<Value> {
+        for (size_t i = 0; i < panels.size(); ++i)
+          kernel.widenPanel(panels[i], widened[i]);
+        MicroKernel wide{k, inputElement, k.b.getBF16Type(), kernel.steps};
+        emitTiles(wide, widened, panel, expert, firstPair, numRows);
+        return {};
+      },
+      [&]() -> SmallVector<Value> {
+        emitTiles(kernel, panels, panel, expert, firstPair, numRows);
+        return {};
+      });
+}
+
+void MatmulEmitter::emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels,
+                              Value panel, Value expert, Value firstPair,
+                              Value numRows) {
+  k.whileLoop(
+      k.index(0), [&](ValueRange row) { return k.less(row[0], numRows); },
+      [&](ValueRange carried) -> SmallVector<Value> {
+        Value row = carried[0], left = k.sub(numRows, row);
+        // The largest kernel that the rows fill.
+        std::function<Value(ArrayRef<int64_t>)> pick =
+            [&](ArrayRef<int64_t> counts) -> Value {
+          int64_t count = counts.front();
+          auto make = [&]() -> SmallVector<Value> {
+            SmallVector<Value> rows = rowAddresses(firstPair, row, count);
+            for (auto [i, address] : llvm::enumerate(panels))
+              kernel.multiply(rows, address,
+                              k.at(tileSums, i * maxRows * kPanel * 4));
+            return {k.index(count)};
+          };
+          if (count == 1)
+            return make()[0];
+          return k.ifElse(
+              k.less(left, k.index(count)), k.b.getIndexType(),
+              [&]() -> SmallVector<Value> {
+                return {pick(counts.drop_front())};
+              },
+              make)[0];
+        };
+        ArrayRef<int64_t> counts = kernel.rowCounts();
+        Value count = pick(counts.drop_while(
+            [&](int64_t candidate) { return candidate > maxRows; }));
+        emitEpilogue(panel, expert, firstPair, row, count);
+        return {k.add(row, count)};
+      });
+}
+
+SmallVector<Value> MatmulEmitter::rowAddresses(Value firstPair, Value row,
+                                               int64_t count) {
+  auto type = tensorType(input);
+  int64_t stride =
+      plan::rowStrideBytes(type.getShape().back(), type.getElementType());
+  Value base = reader.inputAddress(input);
+  SmallVector<Value> addresses;
+  if (!order) {
+    // One register and displacements.
+    Value first = k.at(base, k.mul(row, stride));
+    for (int64_t i = 0; i < count; ++i)
+      addresses.push_back(k.at(first, i * stride));
+    return addresses;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    Value source = loadPair(k.add(k.add(firstPair, row), i));
+    if (type.getRank() == 2)
+      source = k.div(source, choices);
+    addresses.push_back(k.at(base, k.mul(source, stride)));
+  }
+  return addresses;
+}
+
+void MatmulEmitter::emitEpilogue(Value panel, Value expert, Value firstPair,
+                                 Value row, Value count) {
+  int64_t lanes = k.target.lanes;
+  Value width = k.index(plan::roundUp(columns, kPanel));
+  k.forLoop(k.index(0), count, 1, [&](Value i) {
+    Place place{k.add(row, i), Value(), Value()};
+    if (order) {
+      Value pair = loadPair(k.add(firstPair, place.row));
+      place.row = k.div(pair, choices);
+      place.inner = k.rem(pair, choices);
+    }
+    for (int64_t v = 0; v < kPanel / lanes; ++v) {
+      place.column = k.add(k.mul(panel, kPanel), v * lanes);
+      for (size_t w = 0; w < weights.size(); ++w) {
+        Value at = k.at(k.at(tileSums, k.mul(i, kPanel * 4)),
+                        (w * maxRows * kPanel + v * lanes) * 4);
+        Value sum = k.load(k.vectorOf(k.b.getF32Type(), lanes), at, 4 * lanes);
+        if (!scales.empty()) {
+          Value element = k.add(k.mul(expert, width), place.column);
+          sum = k.mul(sum, reader.evaluateVector(scales[w], element, lanes));
+        }
+        reader.bind(outputs[w], sum);
+      }
+      for (unsigned r = 0; r < frame.cluster.getOutputs().size(); ++r)
+        reader.storeResult(r, place, lanes);
+    }
+  });
+  for (Value output : outputs)
+    reader.unbind(output);
+}
+
+} // namespace
+
 LogicalResult mlir::mm1::cpu::emitMatmul(KernelFrame &frame) {
-  return frame.cluster.emitOpError("matmul is being written");
+  return MatmulEmitter(frame).emit();
 }

@@ -1,0 +1,177 @@
+//===- MicroKernel.cpp - A few rows times one panel of weights -----------===//
+#include "compiler/Codegen/CPU/MicroKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::mm1;
+using namespace mlir::mm1::cpu;
+
+/// Weights are asked for this far ahead of their use: the hardware's prefetcher
+/// stops at each page.
+static constexpr int64_t kPrefetchBytes = 2048;
+
+static int64_t bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
+
+int64_t MicroKernel::stepBytes() const {
+  return kPanel * depth() * bytesOf(weight);
+}
+
+ArrayRef<int64_t> MicroKernel::rowCounts() const {
+  static const int64_t many[] = {12, 8, 6, 4, 3, 2, 1}, few[] = {3, 2, 1};
+  if (k.target.vectorRegisters >= 32)
+    return many;
+  return few;
+}
+
+/// An int8 panel's step as pairs of bf16, or a bf16 panel's step as it is: one
+/// vector of pairs for each `lanes` columns.
+SmallVector<Value> MicroKernel::loadBF16Pairs(Value address) const {
+  ImplicitLocOpBuilder &b = k.b;
+  int64_t lanes = k.target.lanes;
+  auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
+  SmallVector<Value> result;
+  for (int64_t v = 0; v < vectors(); ++v) {
+    Value at = k.at(address, v * 2 * lanes * bytesOf(weight));
+    if (weight.isBF16()) {
+      result.push_back(k.load(pairs, at, 64));
+      continue;
+    }
+    Value low = k.loadFloats(at, weight, lanes);
+    Value high = k.loadFloats(k.at(at, lanes), weight, lanes);
+    result.push_back(
+        LLVM::CallIntrinsicOp::create(
+            b, pairs, b.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
+            ValueRange{high, low})
+            .getResult(0));
+  }
+  return result;
+}
+
+/// A step as f32: for each k of the step, one vector for each `lanes` columns.
+SmallVector<Value> MicroKernel::loadFloatParts(Value address) const {
+  ImplicitLocOpBuilder &b = k.b;
+  int64_t lanes = k.target.lanes;
+  Type floats = k.vectorOf(b.getF32Type(), lanes);
+  Type words = k.vectorOf(b.getI32Type(), lanes);
+  auto amount = [&](int32_t bits) { return k.splat(k.i32(bits), lanes); };
+  SmallVector<Value> even, odd;
+  for (int64_t v = 0; v < vectors(); ++v) {
+    Value at = k.at(address, v * depth() * lanes * bytesOf(weight));
+    if (weight.isF32()) {
+      even.push_back(k.load(floats, at, 32));
+    } else if (weight.isBF16()) {
+      Value word = k.load(words, at, 32);
+      even.push_back(
+          k.bitcast(arith::ShLIOp::create(b, word, amount(16)), floats));
+      odd.push_back(k.bitcast(
+          arith::AndIOp::create(b, word, amount(int32_t(0xffff0000))), floats));
+    } else {
+      Value half = k.load(k.vectorOf(b.getI16Type(), lanes), at, 16);
+      Value word = arith::ExtSIOp::create(b, words, half);
+      Value low = arith::ShLIOp::create(b, word, amount(24));
+      even.push_back(k.toFloats(arith::ShRSIOp::create(b, low, amount(24))));
+      odd.push_back(k.toFloats(arith::ShRSIOp::create(b, word, amount(8))));
+    }
+  }
+  even.append(odd);
+  return even;
+}
+
+void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
+                       SmallVectorImpl<Value> &sums) const {
+  ImplicitLocOpBuilder &b = k.b;
+  int64_t lanes = k.target.lanes;
+  Value weights = k.at(panel, k.mul(s, stepBytes()));
+  Value place = k.mul(s, depth() * bytesOf(activation));
+  Type floats = k.vectorOf(b.getF32Type(), lanes);
+
+  if (usesDot()) {
+    auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
+    SmallVector<Value> parts = loadBF16Pairs(weights);
+    for (auto [r, row] : llvm::enumerate(rows)) {
+      Value pair = k.load(b.getI32Type(), k.at(row, place));
+      Value x = k.bitcast(k.splat(pair, lanes), pairs);
+      for (auto [v, part] : llvm::enumerate(parts)) {
+        Value &sum = sums[r * vectors() + v];
+        sum =
+            LLVM::CallIntrinsicOp::create(
+                b, floats, b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+                ValueRange{sum, x, part})
+                .getResult(0);
+      }
+    }
+    return;
+  }
+
+  SmallVector<Value> parts = loadFloatParts(weights);
+  for (auto [r, row] : llvm::enumerate(rows)) {
+    Value at = k.at(row, place);
+    SmallVector<Value> x;
+    if (activation.isF32()) {
+      for (int64_t i = 0; i < depth(); ++i)
+        x.push_back(k.splat(k.load(b.getF32Type(), k.at(at, 4 * i)), lanes));
+    } else if (depth() == 1) {
+      x.push_back(k.splat(k.loadFloats(at, activation, 1), lanes));
+    } else {
+      Value word = k.splat(k.load(b.getI32Type(), at), lanes);
+      Value sixteen = k.splat(k.i32(16), lanes);
+      Value upper = k.splat(k.i32(int32_t(0xffff0000)), lanes);
+      x.push_back(k.bitcast(arith::ShLIOp::create(b, word, sixteen), floats));
+      x.push_back(k.bitcast(arith::AndIOp::create(b, word, upper), floats));
+    }
+    for (auto [i, factor] : llvm::enumerate(x))
+      for (int64_t v = 0; v < vectors(); ++v) {
+        Value &sum = sums[r * vectors() + v];
+        sum = k.fma(factor, parts[i * vectors() + v], sum);
+      }
+  }
+}
+
+void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
+  int64_t lanes = k.target.lanes, numRows = rows.size();
+  // Few rows wait for memory: enough steps a turn to keep loads in flight.
+  int64_t unroll = numRows <= 2 ? 8 : numRows <= 4 ? 4 : 2;
+  int64_t whole = steps / unroll * unroll;
+  SmallVector<Value> sums(numRows * vectors(), k.floats(0.0, lanes));
+  auto turn = [&](Value s, ValueRange carried, int64_t count) {
+    SmallVector<Value> next(carried);
+    Value ahead = k.add(k.mul(s, stepBytes()), kPrefetchBytes);
+    for (int64_t line = 0; line < count * stepBytes(); line += 64)
+      k.prefetch(k.at(k.at(panel, ahead), line));
+    for (int64_t i = 0; i < count; ++i)
+      step(rows, panel, k.add(s, i), next);
+    return next;
+  };
+  if (whole > 0)
+    sums = k.forLoop(
+        k.index(0), k.index(whole), unroll, sums,
+        [&](Value s, ValueRange carried) { return turn(s, carried, unroll); });
+  if (whole < steps)
+    sums = k.forLoop(
+        k.index(whole), k.index(steps), 1, sums,
+        [&](Value s, ValueRange carried) { return turn(s, carried, 1); });
+  for (auto [i, sum] : llvm::enumerate(sums))
+    k.store(sum, k.at(out, i * lanes * 4), 4 * lanes);
+}
+
+void MicroKernel::widenPanel(Value panel, Value out) const {
+  ImplicitLocOpBuilder &b = k.b;
+  int64_t lanes = k.target.lanes;
+  k.forLoop(k.index(0), k.index(panelBytes()), 2 * lanes, [&](Value place) {
+    Value from = k.at(panel, place), to = k.at(out, k.mul(place, 2));
+    k.prefetch(k.at(from, kPrefetchBytes));
+    for (int64_t half = 0; half < 2; ++half) {
+      // An integer below 2^8 as f32 has zeros below bf16's mantissa.
+      Value floats =
+          k.loadFloats(k.at(from, half * lanes), b.getI8Type(), lanes);
+      Value words = k.bitcast(floats, k.vectorOf(b.getI32Type(), lanes));
+      Value upper = arith::ShRUIOp::create(b, words, k.splat(k.i32(16), lanes));
+      k.store(
+          arith::TruncIOp::create(b, k.vectorOf(b.getI16Type(), lanes), upper),
+          k.at(to, half * 2 * lanes));
+    }
+  });
+}

@@ -1,0 +1,62 @@
+//===- MicroKernel.h - A few rows times one panel of weights -------------===//
+// The inner loop of every matmul: `rows` rows of activations times a panel of
+// 32 output columns, all sums in registers over the whole of K:
+//
+//        panel, stored [K/depth, 32, depth]         depth 2, bf16, AVX-512:
+//       +--32 columns--+
+//   k   | | | | | | |  |     acc[r][v] += dot(splat(x[r, 2k .. 2k+1]),
+//   |   | | | | | | |  |                      w[2k .. 2k+1, 16v .. 16v+15])
+//       +--------------+
+//   x   acc: 12 rows x 2 vectors = 24 of 32 registers
+//
+// Every output is one chain of sums over k in order, whatever the number of
+// rows, so that a token's bits do not depend on the batch it comes in.
+// The shape of the block (rows x columns in registers, broadcast of x) follows
+// Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
+//===---------------------------------------------------------------------===//
+#pragma once
+
+#include "compiler/Codegen/CPU/KernelBuilder.h"
+
+namespace mlir::mm1::cpu {
+
+/// Output columns of a panel.
+inline constexpr int64_t kPanel = 32;
+
+/// How one matrix product is computed.
+struct MicroKernel {
+  KernelBuilder &k;
+  /// bf16 or f32.
+  Type activation;
+  /// bf16, f32 or i8: as the panel at hand is stored.
+  Type weight;
+  /// Steps of `depth` k each.
+  int64_t steps;
+
+  /// k stored together for each column: 1 for f32, else 2.
+  int64_t depth() const { return weight.isF32() ? 1 : 2; }
+  /// True when pairs of bf16 are multiplied by one instruction.
+  bool usesDot() const {
+    return k.target.hasDotBF16 && activation.isBF16() && !weight.isF32();
+  }
+  int64_t stepBytes() const;
+  int64_t panelBytes() const { return steps * stepBytes(); }
+  int64_t vectors() const { return kPanel / k.target.lanes; }
+  /// Row counts for which kernels are made, largest first.
+  ArrayRef<int64_t> rowCounts() const;
+
+  /// Multiplies rows at `rows` with the panel at `panel`; stores the sums as
+  /// f32 `[rows, 32]` at `out`.
+  void multiply(ArrayRef<Value> rows, Value panel, Value out) const;
+
+  /// Writes an int8 panel as a bf16 one to `out` (the numbers are exact).
+  void widenPanel(Value panel, Value out) const;
+
+private:
+  void step(ArrayRef<Value> rows, Value panel, Value s,
+            SmallVectorImpl<Value> &sums) const;
+  SmallVector<Value> loadBF16Pairs(Value address) const;
+  SmallVector<Value> loadFloatParts(Value address) const;
+};
+
+} // namespace mlir::mm1::cpu

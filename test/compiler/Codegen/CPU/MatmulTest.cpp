@@ -1,0 +1,341 @@
+//===- MatmulTest.cpp - linear and expert_linear kernels -----------------===//
+// Every pair of activation and weight types, odd sizes, several weights,
+// epilogues, experts without rows; each against plain loops in double
+// precision, and against itself: the bits of a row must not depend on how many
+// rows there are, nor on how the tasks are cut.
+//===---------------------------------------------------------------------===//
+#include "test/compiler/Codegen/CPU/KernelHarness.h"
+
+using namespace mlir::mm1::cpu;
+using namespace mlir::mm1::cpu::test;
+
+namespace plan = mlir::plan;
+
+namespace {
+
+std::string nameOf(ElementType type) {
+  return type == ElementType::F32    ? "f32"
+         : type == ElementType::BF16 ? "bf16"
+         : type == ElementType::I8   ? "i8"
+                                     : "i32";
+}
+std::string number(int64_t value) { return std::to_string(value); }
+
+double silu(double x) { return x / (1 + std::exp(-x)); }
+
+/// A matmul cluster to be written as text.
+struct Problem {
+  ElementType activation = ElementType::F32, weight = ElementType::F32;
+  ElementType result = ElementType::F32;
+  int64_t n = 64, k = 64, weights = 1, panels = 1, rows = 12;
+  /// 0: linear; else expert_linear.
+  int64_t experts = 0, choices = 1;
+  bool inputPerPair = false;
+  /// silu(y0) for one weight, silu(y0) * y1 for two.
+  bool epilogue = false;
+
+  int64_t depth() const { return weight == ElementType::F32 ? 1 : 2; }
+  int64_t tasks() const { return plan::ceilDiv(plan::ceilDiv(n, 32), panels); }
+  bool hasScales() const { return weight == ElementType::I8; }
+  int64_t results() const { return epilogue ? 1 : weights; }
+
+  std::string text() const {
+    std::string e = experts ? number(experts) + "x" : "";
+    std::string pairs = experts ? number(choices) + "x" : "";
+    std::string x = "tensor<?x" + (inputPerPair ? pairs : "") + number(k) +
+                    "x" + nameOf(activation) + ">";
+    std::string y =
+        "tensor<?x" + pairs + number(n) + "x" + nameOf(result) + ">";
+    std::string w =
+        "tensor<" + e + number(n) + "x" + number(k) + "x" + nameOf(weight) +
+        ", #mm1.tiled<panel = 32, depth = " + number(depth()) + ">>";
+    std::string s =
+        "tensor<" + e + number(n) + "xf32, #mm1.padded<multiple = 32>>";
+    std::vector<std::pair<std::string, std::string>> args{{"x", x}};
+    if (experts) {
+      args.push_back({"order", "tensor<?x" + number(choices) + "xi32>"});
+      args.push_back({"offsets", "tensor<" + number(experts + 1) + "xi32>"});
+    }
+    for (int64_t i = 0; i < weights; ++i)
+      args.push_back({"w" + number(i), w});
+    for (int64_t i = 0; hasScales() && i < weights; ++i)
+      args.push_back({"s" + number(i), s});
+
+    auto list = [&](auto make, auto &&range) {
+      std::string joined;
+      for (auto &entry : range)
+        joined += (joined.empty() ? "" : ", ") + make(entry);
+      return joined;
+    };
+    auto outer = [](auto &a) { return "%" + a.first + ": " + a.second; };
+    auto inner = [](auto &a) { return "%b" + a.first + ": " + a.second; };
+    auto types = [](auto &a) { return a.second; };
+    auto names = [](auto &a) { return "%" + a.first; };
+    auto counted = [&](std::string prefix, int64_t count) {
+      std::string joined;
+      for (int64_t i = 0; i < count; ++i)
+        joined += (i ? ", " : "") + prefix + number(i);
+      return joined;
+    };
+    auto repeated = [&](std::string type, int64_t count) {
+      std::string joined;
+      for (int64_t i = 0; i < count; ++i)
+        joined += (i ? ", " : "") + type;
+      return "(" + joined + ")";
+    };
+    std::string op = experts ? "mm1.expert_linear %bx, %border, %boffsets"
+                             : "mm1.linear %bx";
+    std::string scales =
+        hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
+    std::string body = counted("%y", weights) + " = " + op + " weights(" +
+                       counted("%bw", weights) + ")" + scales + " : (" +
+                       list(types, args) + ") -> " + repeated(y, weights) +
+                       "\n";
+    std::string yields = counted("%y", weights);
+    if (epilogue) {
+      body += "%a = mm1.silu %y0 : " + y + "\n";
+      yields = "%a";
+      if (weights == 2) {
+        body += "%m = mm1.mul %a, %y1 : " + y + "\n";
+        yields = "%m";
+      }
+    }
+    std::string kind = experts ? "grouped_matmul" : "matmul";
+    std::string outputs = repeated(y, results());
+    return "func.func @f(" + list(outer, args) + ") -> " + outputs + " {\n" +
+           counted("%r", results()) + " = mm1.cluster " + kind + " (" +
+           list(names, args) + ") schedule {tasks = " + number(tasks()) +
+           " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
+           " : i64, rows = " + number(rows) + " : i64} : (" +
+           list(types, args) + ") -> " + outputs + " {\n^bb0(" +
+           list(inner, args) + "):\n" + body + "mm1.yield " + yields + " : " +
+           outputs.substr(1, outputs.size() - 2) + "\n}\nreturn " +
+           counted("%r", results()) + " : " +
+           outputs.substr(1, outputs.size() - 2) + "\n}\n";
+  }
+};
+
+/// Buffers of a problem for T tokens, its run and its check.
+struct Trial {
+  Trial(const Problem &p, int64_t tokens, int seed = 1)
+      : p(p), tokens(tokens),
+        x(p.activation, tokens * (p.inputPerPair ? p.choices : 1), p.k) {
+    x.randomise(seed);
+    int64_t experts = std::max<int64_t>(p.experts, 1);
+    for (int64_t i = 0; i < p.weights; ++i) {
+      weights.emplace_back(p.weight, experts, p.n, p.k);
+      weights.back().randomise(100 + i, 1 / std::sqrt(double(p.k)));
+      scales.emplace_back(ElementType::F32, p.n, experts);
+      scales.back().randomise(200 + i, 0.01, 0.003);
+    }
+    for (int64_t i = 0; i < p.results(); ++i)
+      results.emplace_back(p.result, tokens * pairsOfToken(), p.n);
+    if (p.experts)
+      group();
+  }
+
+  int64_t pairsOfToken() const { return p.experts ? p.choices : 1; }
+
+  /// Distinct experts for each token; expert 1 gets none when there are more
+  /// than two.
+  void group() {
+    std::mt19937 generator(7);
+    expertOf.assign(tokens * p.choices, 0);
+    for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t j = 0; j < p.choices; ++j) {
+        int64_t e = (generator() % p.experts + j) % p.experts;
+        expertOf[t * p.choices + j] = p.experts > 2 && e == 1 ? 0 : e;
+      }
+    std::vector<int32_t> sorted, starts{0};
+    for (int64_t e = 0; e < p.experts; ++e) {
+      for (size_t r = 0; r < expertOf.size(); ++r)
+        if (expertOf[r] == e)
+          sorted.push_back(r);
+      starts.push_back(sorted.size());
+    }
+    order = std::make_unique<Vectors>(sorted);
+    offsets = std::make_unique<Vectors>(starts);
+  }
+
+  void execute(const CompiledKernel &kernel, int64_t calls) {
+    std::vector<void *> buffers{x.data()};
+    if (p.experts) {
+      buffers.push_back(order->data());
+      buffers.push_back(offsets->data());
+    }
+    for (Panels &weight : weights)
+      buffers.push_back(weight.data());
+    if (p.hasScales())
+      for (Vectors &scale : scales)
+        buffers.push_back(scale.data());
+    for (Rows &result : results)
+      buffers.push_back(result.data());
+    kernel.run(buffers, {.tokens = tokens}, calls);
+  }
+
+  double sum(int64_t weight, int64_t pair, int64_t o) const {
+    int64_t e = p.experts ? expertOf[pair] : 0;
+    int64_t row = p.inputPerPair ? pair : pair / pairsOfToken();
+    double total = 0;
+    for (int64_t i = 0; i < p.k; ++i)
+      total += x.at(row, i) * weights[weight].at(e, o, i);
+    return p.hasScales() ? total * scales[weight].at(o, e) : total;
+  }
+
+  void check() const {
+    // Sums of K products of random sign: the error of a chain of f32 sums
+    // grows with sqrt(K), relative to the size of the terms. bf16 results
+    // round once: 2^-9.
+    double relative = p.result == ElementType::BF16 ? 4e-3 : 2e-6;
+    double size = p.hasScales() ? 127 * 0.02 : 1 / std::sqrt(double(p.k));
+    double absolute = 4e-7 * size * p.k;
+    for (int64_t pair = 0; pair < tokens * pairsOfToken(); ++pair)
+      for (int64_t o = 0; o < p.n; ++o)
+        for (int64_t i = 0; i < p.results(); ++i) {
+          double wanted = sum(i, pair, o);
+          if (p.epilogue)
+            wanted = silu(wanted) * (p.weights == 2 ? sum(1, pair, o) : 1);
+          ASSERT_TRUE(isClose(results[i].at(pair, o), wanted,
+                              relative * (p.epilogue ? 2 : 1),
+                              absolute * (p.epilogue ? 10 : 1)))
+              << "result " << i << " pair " << pair << " column " << o << "\n"
+              << p.text();
+        }
+    for (const Rows &result : results) {
+      ASSERT_TRUE(result.paddingIsZero());
+      ASSERT_TRUE(result.bytes.guardIsIntact());
+    }
+  }
+
+  Problem p;
+  int64_t tokens;
+  Rows x;
+  std::vector<Panels> weights;
+  std::vector<Vectors> scales;
+  std::vector<Rows> results;
+  std::vector<int64_t> expertOf;
+  std::unique_ptr<Vectors> order, offsets;
+};
+
+/// Checks values for several T, with the tasks cut differently each time.
+void expectRight(const Problem &p, std::vector<int64_t> tokens) {
+  for (const CPUTarget *target : targetsHere()) {
+    SCOPED_TRACE(target->name.str());
+    auto kernel = CompiledKernel::compile(p.text(), *target);
+    ASSERT_TRUE(kernel);
+    for (int64_t count : tokens) {
+      Trial run(p, count);
+      run.execute(*kernel, 1 + count % 3);
+      run.check();
+      if (::testing::Test::HasFatalFailure())
+        return;
+    }
+  }
+}
+
+TEST(Matmul, AllTypesAndOddSizes) {
+  for (ElementType activation : {ElementType::F32, ElementType::BF16})
+    for (ElementType weight :
+         {ElementType::F32, ElementType::BF16, ElementType::I8})
+      for (auto [n, k] : {std::pair<int64_t, int64_t>{33, 13}, {80, 130}})
+        expectRight({.activation = activation,
+                     .weight = weight,
+                     .result = activation,
+                     .n = n,
+                     .k = k},
+                    {1, 2, 5, 12, 13, 33});
+}
+
+TEST(Matmul, SmallestSizes) {
+  for (ElementType weight :
+       {ElementType::F32, ElementType::BF16, ElementType::I8})
+    for (int64_t size : {1, 2, 5})
+      expectRight({.activation = ElementType::BF16,
+                   .weight = weight,
+                   .n = size,
+                   .k = size},
+                  {1, 3});
+}
+
+TEST(Matmul, SeveralWeightsAndEpilogue) {
+  for (ElementType weight : {ElementType::BF16, ElementType::I8}) {
+    expectRight({.activation = ElementType::BF16,
+                 .weight = weight,
+                 .result = ElementType::BF16,
+                 .n = 96,
+                 .k = 64,
+                 .weights = 3,
+                 .panels = 2},
+                {1, 14});
+    expectRight({.activation = ElementType::F32,
+                 .weight = weight,
+                 .n = 96,
+                 .k = 40,
+                 .weights = 2,
+                 .epilogue = true},
+                {1, 14});
+  }
+}
+
+TEST(GroupedMatmul, ExpertsWithAndWithoutRows) {
+  for (ElementType weight :
+       {ElementType::F32, ElementType::BF16, ElementType::I8})
+    for (bool perPair : {false, true})
+      expectRight({.activation = ElementType::BF16,
+                   .weight = weight,
+                   .result = ElementType::BF16,
+                   .n = 70,
+                   .k = 48,
+                   .weights = 2,
+                   .panels = 2,
+                   .experts = 4,
+                   .choices = 2,
+                   .inputPerPair = perPair,
+                   .epilogue = true},
+                  {1, 2, 5, 33});
+}
+
+/// Row r of T rows has the bits that it has alone.
+TEST(Matmul, BitsDoNotDependOnRowsOrTasks) {
+  for (const CPUTarget *target : targetsHere())
+    for (ElementType activation : {ElementType::F32, ElementType::BF16})
+      for (ElementType weight :
+           {ElementType::F32, ElementType::BF16, ElementType::I8}) {
+        Problem p{.activation = activation,
+                  .weight = weight,
+                  .n = 100,
+                  .k = 301,
+                  .epilogue = true};
+        auto kernel = CompiledKernel::compile(p.text(), *target);
+        ASSERT_TRUE(kernel);
+        Trial all(p, 31), cut(p, 31);
+        all.execute(*kernel, 1);
+        cut.execute(*kernel, 4);
+        ASSERT_TRUE(all.results[0].bytes == cut.results[0].bytes);
+        for (int64_t r : {0, 11, 12, 23, 24, 30}) {
+          Trial one(p, 1);
+          for (int64_t c = 0; c < p.k; ++c)
+            one.x.set(0, c, all.x.at(r, c));
+          one.execute(*kernel, 1);
+          for (int64_t c = 0; c < p.n; ++c)
+            ASSERT_EQ(one.results[0].at(0, c), all.results[0].at(r, c))
+                << target->name.str() << " row " << r << " column " << c;
+        }
+      }
+}
+
+/// What is fused is what runs: another region gives another result.
+TEST(Matmul, RegionDecides) {
+  Problem plain{.n = 32, .k = 32}, gated = plain;
+  gated.epilogue = true;
+  const CPUTarget &target = *targetsHere().front();
+  auto first = CompiledKernel::compile(plain.text(), target);
+  auto second = CompiledKernel::compile(gated.text(), target);
+  ASSERT_TRUE(first && second);
+  Trial a(plain, 2), b(gated, 2);
+  a.execute(*first, 1);
+  b.execute(*second, 1);
+  EXPECT_FALSE(a.results[0].bytes == b.results[0].bytes);
+}
+
+} // namespace
