@@ -432,16 +432,23 @@ static std::vector<double> interleavedSlopes(int64_t n) {
   return slopes;
 }
 
-std::vector<double> lightningSlopes(const ModelConfig &config, int64_t layer) {
-  std::vector<double> slopes = config.slopeRule == SlopeRule::Geometric
-                                   ? geometricSlopes(config.numHeads)
-                                   : interleavedSlopes(config.numHeads);
-  double last = static_cast<double>(config.numLayers - 1);
-  double span = config.isNative() ? last + 1e-5 : last;
-  double share = config.numLayers == 1 ? 0 : static_cast<double>(layer) / span;
+std::vector<double> lightningSlopes(int64_t heads, int64_t layer,
+                                    int64_t layers, SlopeRule rule,
+                                    bool nativeFactor) {
+  std::vector<double> slopes = rule == SlopeRule::Geometric
+                                   ? geometricSlopes(heads)
+                                   : interleavedSlopes(heads);
+  double last = static_cast<double>(layers - 1);
+  double span = nativeFactor ? last + 1e-5 : last;
+  double share = layers == 1 ? 0 : static_cast<double>(layer) / span;
   for (double &slope : slopes)
     slope *= 1 - share + 1e-5;
   return slopes;
+}
+
+std::vector<double> lightningSlopes(const ModelConfig &config, int64_t layer) {
+  return lightningSlopes(config.numHeads, layer, config.numLayers,
+                         config.slopeRule, config.isNative());
 }
 
 std::vector<float> ropeFrequencies(int64_t width, double theta) {

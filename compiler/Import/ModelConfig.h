@@ -92,11 +92,15 @@ struct ModelConfig {
                                         const std::string &origin);
 };
 
-/// The decay rates s of the lightning layer with absolute index `layer`, one
-/// per head, in double (kernels round to float): base(h) * F(layer), and a
-/// state decays by exp(-s) per token. F is 1 - l/(L-1) + 1e-5 in the remote
-/// code, 1 - l/(L-1+1e-5) + 1e-5 in transformers, and 1 + 1e-5 in both for a
-/// model of one layer.
+/// The decay rates s of lightning layer number `layer` of `layers` (softmax
+/// layers counted), one per head, in double: base(h) * F(layer), and a state
+/// decays by exp(-s) per token. F is 1 - l/(L-1) + 1e-5 in the remote code,
+/// 1 - l/(L-1+1e-5) + 1e-5 in transformers (`nativeFactor`), and 1 + 1e-5 in
+/// both for a model of one layer. Kernels round them to float.
+std::vector<double> lightningSlopes(int64_t heads, int64_t layer,
+                                    int64_t layers, SlopeRule rule,
+                                    bool nativeFactor);
+/// The same with everything but the layer from the config.
 std::vector<double> lightningSlopes(const ModelConfig &config, int64_t layer);
 
 /// The angle per position of each rotated channel pair, `width / 2` values, bit

@@ -1,0 +1,330 @@
+//===- ReferenceOps.cpp - What each op of mm1 means, in double ------------===//
+// Written for reading: each loop is its formula. Work is shared among threads
+// over outputs only, so the number of threads never changes a result.
+//===----------------------------------------------------------------------===//
+#include "compiler/Reference/ReferenceOps.h"
+
+#include "llvm/Support/Parallel.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace mlir::mm1;
+
+namespace {
+
+/// Calls fn(0) .. fn(count - 1), on several threads when it pays.
+void forEach(int64_t count, int64_t operationsEach,
+             llvm::function_ref<void(size_t)> fn) {
+  constexpr int64_t kWorthThreads = 1 << 18;
+  if (count * operationsEach >= kWorthThreads)
+    return llvm::parallelFor(0, count, fn);
+  for (int64_t i = 0; i < count; ++i)
+    fn(i);
+}
+
+/// Four sums side by side, so that one addition need not wait for the last.
+double dot(const double *a, const double *b, int64_t count) {
+  double sums[4] = {0, 0, 0, 0};
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (int64_t lane = 0; lane < 4; ++lane)
+      sums[lane] += a[i + lane] * b[i + lane];
+  for (; i < count; ++i)
+    sums[0] += a[i] * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+/// y[i] = fn(i) for every element, in the shape of `like`.
+template <typename Fn> Tensor elementwise(const Tensor &like, Fn fn) {
+  Tensor y(like.shape);
+  for (int64_t i = 0; i < y.size(); ++i)
+    y[i] = fn(i);
+  return y;
+}
+
+} // namespace
+
+//===---------------------------- Rows and norms --------------------------===//
+
+Tensor mlir::mm1::gatherRows(const Tensor &x, const Tensor &rows) {
+  Tensor y({rows.size(), x.width()});
+  for (int64_t r = 0; r < rows.size(); ++r)
+    std::copy_n(x.row(static_cast<int64_t>(rows[r])), x.width(), y.row(r));
+  return y;
+}
+
+Tensor mlir::mm1::embedding(const Tensor &tokens, const Tensor &table) {
+  return gatherRows(table, tokens);
+}
+
+Tensor mlir::mm1::rmsNorm(const Tensor &x, const Tensor &weight, double eps) {
+  Tensor y(x.shape);
+  for (int64_t r = 0; r < x.numRows(); ++r) {
+    const double *in = x.row(r);
+    double mean = dot(in, in, x.width()) / static_cast<double>(x.width());
+    double factor = 1 / std::sqrt(mean + eps);
+    for (int64_t i = 0; i < x.width(); ++i)
+      y.row(r)[i] = in[i] * factor * weight[i];
+  }
+  return y;
+}
+
+Tensor mlir::mm1::residual(const Tensor &stream, const Tensor &branch,
+                           double alpha, double beta) {
+  return elementwise(
+      stream, [&](int64_t i) { return alpha * stream[i] + beta * branch[i]; });
+}
+
+//===----------------------------- Elementwise ----------------------------===//
+
+Tensor mlir::mm1::silu(const Tensor &x) {
+  return elementwise(x, [&](int64_t i) { return x[i] * sigmoid(x[i]); });
+}
+
+Tensor mlir::mm1::mul(const Tensor &a, const Tensor &b) {
+  return elementwise(a, [&](int64_t i) { return a[i] * b[i]; });
+}
+
+Tensor mlir::mm1::sigmoidGate(const Tensor &x, const Tensor &gate) {
+  return elementwise(x, [&](int64_t i) { return x[i] * sigmoid(gate[i]); });
+}
+
+Tensor mlir::mm1::blend(const Tensor &coefficient, const Tensor &routed,
+                        const Tensor &shared) {
+  return elementwise(routed, [&](int64_t i) {
+    double s = sigmoid(coefficient[i / routed.width()]);
+    return (1 - s) * routed[i] + s * shared[i];
+  });
+}
+
+//===-------------------------------- Linear ------------------------------===//
+
+Tensor mlir::mm1::linear(const Tensor &x, const Tensor &weight,
+                         const Tensor *scale) {
+  int64_t tokens = x.dim(0), depth = weight.dim(1), outputs = weight.dim(0);
+  Tensor y({tokens, outputs});
+  forEach(outputs, tokens * depth, [&](int64_t o) {
+    double factor = scale ? (*scale)[o] : 1;
+    for (int64_t t = 0; t < tokens; ++t)
+      y.row(t)[o] = factor * dot(x.row(t), weight.row(o), depth);
+  });
+  return y;
+}
+
+//===-------------------------- Lightning attention -----------------------===//
+
+std::pair<Tensor, Tensor>
+mlir::mm1::lightningAttention(const Tensor &qkv, const Tensor &slopes,
+                              Tensor state, const Batch &batch,
+                              const Tensor &slots, const Tensor &positions) {
+  int64_t heads = state.dim(1), dim = state.dim(2);
+  Tensor out({qkv.dim(0), heads * dim});
+  for (const Sequence &sequence : batch)
+    forEach(heads, (sequence.end - sequence.begin) * dim * dim, [&](int64_t h) {
+      double decay = std::exp(-slopes[h]);
+      int64_t slot = static_cast<int64_t>(slots[sequence.number]);
+      double *s = state.values.data() + (slot * heads + h) * dim * dim;
+      if (positions[sequence.begin] == 0)
+        std::fill_n(s, dim * dim, 0.0);
+      for (int64_t t = sequence.begin; t < sequence.end; ++t) {
+        const double *q = qkv.row(t) + 3 * dim * h;
+        const double *k = q + dim, *v = k + dim;
+        double *o = out.row(t) + dim * h;
+        for (int64_t i = 0; i < dim; ++i)
+          for (int64_t j = 0; j < dim; ++j) {
+            double &cell = s[i * dim + j];
+            cell = decay * cell + k[i] * v[j];
+            o[j] += q[i] * cell;
+          }
+      }
+    });
+  return {std::move(out), std::move(state)};
+}
+
+//===--------------------------- Softmax attention ------------------------===//
+
+std::pair<Tensor, Tensor> mlir::mm1::ropeAngles(const Tensor &positions,
+                                                const Tensor &frequencies) {
+  Tensor cos({positions.size(), frequencies.size()}), sin(cos.shape);
+  for (int64_t t = 0; t < positions.size(); ++t)
+    for (int64_t i = 0; i < frequencies.size(); ++i) {
+      // The rounding of this product is part of the model.
+      float angle =
+          static_cast<float>(positions[t]) * static_cast<float>(frequencies[i]);
+      cos.row(t)[i] = std::cos(static_cast<double>(angle));
+      sin.row(t)[i] = std::sin(static_cast<double>(angle));
+    }
+  return {std::move(cos), std::move(sin)};
+}
+
+Tensor mlir::mm1::rope(const Tensor &x, const Tensor &cos, const Tensor &sin,
+                       int64_t headDim) {
+  Tensor y = x;
+  int64_t pairs = cos.width();
+  for (int64_t t = 0; t < x.dim(0); ++t)
+    for (int64_t head = 0; head < x.width(); head += headDim) {
+      const double *in = x.row(t) + head;
+      double *out = y.row(t) + head;
+      for (int64_t i = 0; i < pairs; ++i) {
+        double c = cos.row(t)[i], s = sin.row(t)[i];
+        out[i] = in[i] * c - in[i + pairs] * s;
+        out[i + pairs] = in[i + pairs] * c + in[i] * s;
+      }
+    }
+  return y;
+}
+
+namespace {
+
+/// Where the key or value of a token lies in a cache [pages, 2, kv_heads, page,
+/// D].
+struct CacheView {
+  const Tensor &cache;
+  const Tensor &pages;
+
+  int64_t kvHeads() const { return cache.dim(2); }
+  int64_t dim() const { return cache.dim(4); }
+  /// `part` is 0 for the key, 1 for the value.
+  int64_t offset(int64_t sequence, int64_t position, int64_t part,
+                 int64_t kvHead) const {
+    int64_t pageTokens = cache.dim(3);
+    int64_t page =
+        static_cast<int64_t>(pages.row(sequence)[position / pageTokens]);
+    int64_t block = (page * 2 + part) * kvHeads() + kvHead;
+    return (block * pageTokens + position % pageTokens) * dim();
+  }
+};
+
+} // namespace
+
+Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
+                              const Batch &batch, const Tensor &positions,
+                              const Tensor &pages) {
+  CacheView view{cache, pages};
+  int64_t dim = view.dim();
+  for (const Sequence &sequence : batch)
+    for (int64_t t = sequence.begin; t < sequence.end; ++t) {
+      int64_t position = static_cast<int64_t>(positions[t]);
+      for (int64_t head = 0; head < view.kvHeads(); ++head)
+        for (int64_t part : {0, 1}) {
+          const double *from = (part == 0 ? k : v).row(t) + head * dim;
+          int64_t to = view.offset(sequence.number, position, part, head);
+          std::copy_n(from, dim, cache.values.begin() + to);
+        }
+    }
+  return cache;
+}
+
+Tensor mlir::mm1::softmaxAttention(const Tensor &q, const Tensor &cache,
+                                   const Batch &batch, const Tensor &positions,
+                                   const Tensor &pages, double scale) {
+  CacheView view{cache, pages};
+  int64_t dim = view.dim(), heads = q.width() / dim;
+  int64_t headsPerKV = heads / view.kvHeads();
+  Tensor out(q.shape);
+  for (const Sequence &sequence : batch) {
+    int64_t tokens = sequence.end - sequence.begin;
+    forEach(tokens * heads, tokens * dim, [&](int64_t index) {
+      int64_t t = sequence.begin + index / heads, head = index % heads;
+      int64_t kvHead = head / headsPerKV;
+      int64_t position = static_cast<int64_t>(positions[t]);
+      auto stored = [&](int64_t u, int64_t part) {
+        return cache.values.data() +
+               view.offset(sequence.number, u, part, kvHead);
+      };
+
+      std::vector<double> p(position + 1);
+      for (int64_t u = 0; u <= position; ++u)
+        p[u] = scale * dot(q.row(t) + head * dim, stored(u, 0), dim);
+      double largest = *std::max_element(p.begin(), p.end());
+      double sum = 0;
+      for (double &value : p)
+        sum += value = std::exp(value - largest);
+
+      double *o = out.row(t) + head * dim;
+      for (int64_t u = 0; u <= position; ++u)
+        for (int64_t j = 0; j < dim; ++j)
+          o[j] += p[u] / sum * stored(u, 1)[j];
+    });
+  }
+  return out;
+}
+
+//===-------------------------------- Experts -----------------------------===//
+
+std::pair<Tensor, Tensor> mlir::mm1::router(const Tensor &logits,
+                                            int64_t choices) {
+  int64_t tokens = logits.dim(0), experts = logits.width();
+  Tensor ids({tokens, choices}), weights(ids.shape);
+  for (int64_t t = 0; t < tokens; ++t) {
+    const double *row = logits.row(t);
+    // The softmax over all experts, up to a factor that cancels below.
+    double largest = *std::max_element(row, row + experts);
+    std::vector<double> p(experts);
+    for (int64_t e = 0; e < experts; ++e)
+      p[e] = std::exp(row[e] - largest);
+    // By falling p; the lower expert first among equals.
+    std::vector<int64_t> order(experts);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return p[a] > p[b]; });
+    double sum = 0;
+    for (int64_t j = 0; j < choices; ++j)
+      sum += p[order[j]];
+    for (int64_t j = 0; j < choices; ++j) {
+      ids.row(t)[j] = static_cast<double>(order[j]);
+      weights.row(t)[j] = p[order[j]] / sum;
+    }
+  }
+  return {std::move(ids), std::move(weights)};
+}
+
+std::pair<Tensor, Tensor> mlir::mm1::groupTokens(const Tensor &ids,
+                                                 int64_t experts) {
+  Tensor order(ids.shape), offsets({experts + 1});
+  int64_t next = 0;
+  for (int64_t e = 0; e < experts; ++e) {
+    offsets[e] = static_cast<double>(next);
+    for (int64_t pair = 0; pair < ids.size(); ++pair)
+      if (ids[pair] == static_cast<double>(e))
+        order[next++] = static_cast<double>(pair);
+  }
+  offsets[experts] = static_cast<double>(next);
+  return {std::move(order), std::move(offsets)};
+}
+
+Tensor mlir::mm1::expertLinear(const Tensor &x, const Tensor &order,
+                               const Tensor &offsets, const Tensor &weight,
+                               const Tensor *scale) {
+  int64_t tokens = order.dim(0), choices = order.dim(1);
+  int64_t experts = weight.dim(0), outputs = weight.dim(1),
+          depth = weight.dim(2);
+  bool rowsArePairs = x.rank() == 3;
+  Tensor y({tokens, choices, outputs});
+  int64_t pairsEach = tokens * choices / experts + 1; // about
+  forEach(experts * outputs, pairsEach * depth, [&](int64_t matrixRow) {
+    int64_t e = matrixRow / outputs, o = matrixRow % outputs;
+    double factor = scale ? (*scale)[matrixRow] : 1;
+    int64_t first = static_cast<int64_t>(offsets[e]);
+    int64_t last = static_cast<int64_t>(offsets[e + 1]);
+    for (int64_t r = first; r < last; ++r) {
+      int64_t pair = static_cast<int64_t>(order[r]);
+      const double *in = x.row(rowsArePairs ? pair : pair / choices);
+      y.row(pair)[o] = factor * dot(in, weight.row(matrixRow), depth);
+    }
+  });
+  return y;
+}
+
+Tensor mlir::mm1::combine(const Tensor &x, const Tensor &weights) {
+  int64_t tokens = x.dim(0), choices = x.dim(1), width = x.dim(2);
+  Tensor y({tokens, width});
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t j = 0; j < choices; ++j)
+      for (int64_t i = 0; i < width; ++i)
+        y.row(t)[i] += weights.row(t)[j] * x.row(t * choices + j)[i];
+  return y;
+}
