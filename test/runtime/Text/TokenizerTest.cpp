@@ -105,6 +105,23 @@ TEST(Tokenizer, specialTokensAreTextUnlessAsked) {
   EXPECT_EQ(*think, std::vector<int32_t>{702});
 }
 
+TEST(Tokenizer, addedTokensMayTouch) {
+  const Tokenizer &tokenizer = smallTokenizer();
+  auto ids = tokenizer.encode(
+      "<end_of_sentence><beginning_of_sentence><think></think>",
+      {.parseSpecial = true});
+  ASSERT_TRUE(ids);
+  EXPECT_EQ(*ids, (std::vector<int32_t>{701, 700, 702, 703}));
+}
+
+TEST(Tokenizer, tooLongTextIsRefused) {
+  std::string text(Tokenizer::kMaxTextBytes + 1, ' ');
+  auto ids = smallTokenizer().encode(text);
+  ASSERT_FALSE(ids);
+  EXPECT_EQ(ids.error().message,
+            "text is 67108865 bytes; expected at most 67108864");
+}
+
 TEST(Tokenizer, longestAddedTokenWins) {
   TokenizerSource source = byteSource();
   source.added = {{300, "<a>", true},
