@@ -64,7 +64,8 @@ TEST_F(ReferenceCommand, WritesTheLogits) {
     EXPECT_LE(
         mlir::mm1::relativeError(llvm::ArrayRef(got.data(), got.size()),
                                  llvm::ArrayRef(wanted.data(), wanted.size())),
-        1e-9);
+        // GoldensTest.cpp tells why int8 goldens differ by 1e-7.
+        quant == "none" ? 1e-9 : 1e-6);
   }
 }
 
