@@ -61,6 +61,14 @@ FailureOr<KernelInfo> mlir::mm1::cpu::emitKernel(ClusterOp cluster,
       return emitRowReduction(frame);
     case AnchorKind::Elementwise:
       return emitElementwise(frame);
+    case AnchorKind::Recurrence:
+      return emitRecurrence(frame);
+    case AnchorKind::Attention:
+      return emitAttention(frame);
+    case AnchorKind::CacheAppend:
+      return emitCacheAppend(frame);
+    case AnchorKind::Routing:
+      return emitRouting(frame);
     default:
       return cluster.emitOpError()
              << "is of kind '" << stringifyAnchorKind(cluster.getAnchor())

@@ -100,3 +100,11 @@ FailureOr<unsigned> mlir::mm1::cpu::findResult(ClusterOp cluster, Value value) {
 Value mlir::mm1::cpu::loadEntry(KernelBuilder &k, Value address, Value i) {
   return k.loadIndex(k.at(address, k.mul(i, 4)));
 }
+
+Value mlir::mm1::cpu::dotBF16(KernelBuilder &k, Value acc, Value a, Value b) {
+  std::string name = "llvm.x86.avx512bf16.dpbf16ps." +
+                     std::to_string(KernelBuilder::lanesOf(acc) * 32);
+  return LLVM::CallIntrinsicOp::create(
+             k.b, acc.getType(), k.b.getStringAttr(name), ValueRange{acc, a, b})
+      .getResult(0);
+}

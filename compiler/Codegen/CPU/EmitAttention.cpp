@@ -1,0 +1,402 @@
+//===- EmitAttention.cpp - Softmax attention over pages ------------------===//
+// One task is one KV head of a block of consecutive tokens of the batch. All G
+// query heads that share the KV head go together: with 16 tokens and G = 4 they
+// are 64 rows, and each page of keys and values is read once for all of them.
+//
+// For every page of the tokens' sequence, in order (the online softmax):
+//
+//   scores = Q K^T              tiles of rows x tokens      (KVPages.h: no
+//   per row: m' = max(m, scale * scores), p = exp(scale * scores - m')   sums
+//            l = l exp(m - m') + sum p                      across lanes)
+//   O = diag(exp(m - m')) O + P V   tiles of rows x channels
+//
+// and at the end O / l. A row's numbers are made in the order of its pages and
+// tokens, whatever other rows share its block, and a page that its row may not
+// see changes nothing (p = 0, m' = m): decoding and prefill give the same bits.
+// A block may span sequences; each run of tokens of one sequence goes by itself.
+//
+// In bf16 on a target with a bf16 dot product, q and p are bf16 (as the
+// published flash path has it) and sums f32; everywhere else q and p are f32.
+// The idea is Milakov and Gimelshein's, in blocks as in FlashAttention.
+//===---------------------------------------------------------------------===//
+#include "compiler/Codegen/CPU/Emitters.h"
+#include "compiler/Codegen/CPU/KVPages.h"
+#include "compiler/Codegen/CPU/StatefulHelpers.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::mm1;
+using namespace mlir::mm1::cpu;
+
+namespace {
+
+constexpr int64_t kFloatBytes = 4;
+/// The maximum before the first page: finite, so that exp(m - m') is never NaN.
+constexpr double kNoMaximum = -1e30;
+
+class Attention {
+public:
+  Attention(KernelFrame &frame, SoftmaxAttentionOp op, unsigned outResult);
+  void emit();
+
+private:
+  /// Tokens [first, last) of sequence `b`.
+  void emitRun(Value b, Value first, Value last);
+  void loadQueries(Value first, Value last);
+  void emitScores(Value keys, Value rows, Value count);
+  void emitSoftmax(Value rows, Value firstPosition);
+  void emitWeightedSum(Value values, Value rows, Value count);
+  void storeOutputs(Value first, Value last);
+
+  /// acc[r][n] += sum over i < count units of left[r][i] * right[i][n], where a
+  /// unit is one f32 or two bf16: `left` are rows of `leftStride` bytes of q or
+  /// p, `right` rows of `rightStride` bytes, whole vectors of units in a page.
+  SmallVector<Value> unitTile(int64_t rows, int64_t vectors, Value count,
+                              ValueRange inits, Value left, int64_t leftStride,
+                              Value right, int64_t rightStride);
+  Value at(Value base, Value row, int64_t stride, Value offset) {
+    return k.at(base, k.add(k.mul(row, stride), offset));
+  }
+
+  KernelFrame &frame;
+  KernelBuilder &k;
+  ClusterReader &reader;
+  SoftmaxAttentionOp op;
+  unsigned outResult;
+  KVPages pages;
+  RankedTensorType outType;
+  Type f32;
+  /// Query heads per KV head; the most rows of a run, as whole tiles.
+  int64_t group, mostRows;
+  int64_t lanes, headLanes;
+  int64_t tileRows, tileVectors;
+  /// Channels of o in whole vectors.
+  int64_t outColumns;
+  /// q and p: bf16 where the dot product eats them, else f32.
+  bool useDot;
+  Type left;
+  /// Bytes of a unit (two numbers in bf16), and of a row, of q and of p.
+  int64_t leftBytes, leftUnitBytes, queryStride, probabilityStride;
+
+  Value head;
+  /// Scratch. [mostRows] of: rows of q, scores, p and o; m, l, exp(m - m'), and
+  /// the number of tokens that the row may see.
+  Value queries, scores, probabilities, outs, maxima, sums, corrections, limits;
+};
+
+Attention::Attention(KernelFrame &frame, SoftmaxAttentionOp op,
+                     unsigned outResult)
+    : frame(frame), k(frame.k), reader(frame.reader), op(op),
+      outResult(outResult),
+      pages(cast<RankedTensorType>(op.getCache().getType())),
+      outType(cast<RankedTensorType>(op.getOut().getType())),
+      f32(k.b.getF32Type()), lanes(k.target.lanes),
+      headLanes(dividingLanes(pages.channels, lanes)),
+      outColumns(plan::roundUp(pages.channels, lanes)),
+      useDot(pages.depth == 2 && k.target.hasDotBF16),
+      left(useDot ? Type(k.b.getBF16Type()) : f32),
+      leftBytes(plan::elementBytes(left)),
+      leftUnitBytes(leftBytes * pages.depth) {
+  group = outType.getDimSize(1) / pages.channels / pages.kvHeads;
+  int64_t rows = frame.schedule.per * group;
+  // The tallest tile wastes the fewest rows: 4 rows of 4 vectors for G = 4.
+  bool manyRegisters = k.target.vectorRegisters >= 32;
+  int64_t highest = manyRegisters ? 8 : 4;
+  tileRows = 1;
+  for (int64_t n = 2; n <= highest; ++n)
+    if (plan::roundUp(rows, n) <= plan::roundUp(rows, tileRows))
+      tileRows = n;
+  bool isFlat = tileRows <= highest / 2;
+  tileVectors = std::gcd(pages.tokens / lanes, int64_t(isFlat ? 4 : 2));
+  mostRows = plan::roundUp(rows, tileRows);
+
+  queryStride = plan::roundUp(pages.keyUnits() * leftUnitBytes, 64);
+  probabilityStride = pages.tokens * leftBytes;
+  queries = k.scratch(mostRows * queryStride);
+  scores = k.scratch(mostRows * pages.tokens * kFloatBytes);
+  probabilities = k.scratch(mostRows * probabilityStride);
+  outs = k.scratch(mostRows * outColumns * kFloatBytes);
+  maxima = k.scratch(mostRows * kFloatBytes);
+  sums = k.scratch(mostRows * kFloatBytes);
+  corrections = k.scratch(mostRows * kFloatBytes);
+  limits = k.scratch(mostRows * kFloatBytes);
+}
+
+void Attention::emit() {
+  Value starts = reader.inputAddress(op.getStarts());
+  Value count = k.dim(::mm1::kDimSequences);
+  k.forTasks(frame.schedule, [&](Value part, Value first, Value last) {
+    head = part;
+    auto isLater = [&](ValueRange run) { return k.less(run[0], last); };
+    k.whileLoop({first, k.index(0)}, isLater, [&](ValueRange run) {
+      Value token = run[0];
+      // The sequence that holds the token ends behind it.
+      Value b = k.whileLoop(
+          {run[1]},
+          [&](ValueRange at) {
+            Value next = k.add(at[0], 1);
+            Value end = loadEntry(k, starts, next);
+            return k.both(k.less(next, count), k.less(end, k.add(token, 1)));
+          },
+          [&](ValueRange at) {
+            return SmallVector<Value>{k.add(at[0], 1)};
+          })[0];
+      Value end = k.min(last, loadEntry(k, starts, k.add(b, 1)));
+      emitRun(b, token, end);
+      return SmallVector<Value>{end, b};
+    });
+  });
+}
+
+void Attention::emitRun(Value b, Value first, Value last) {
+  Value rows = k.mul(k.sub(last, first), group);
+  loadQueries(first, last);
+
+  Value positions = reader.inputAddress(op.getPositions());
+  Value table = reader.inputAddress(op.getPages());
+  Value cache = reader.inputAddress(op.getCache());
+  Value tokens = k.add(loadEntry(k, positions, k.sub(last, k.index(1))), 1);
+  Value tableRow = k.mul(b, k.dim(::mm1::kDimPageColumns));
+  Value numPages = k.div(k.add(tokens, pages.tokens - 1), pages.tokens);
+  k.forLoop(k.index(0), numPages, 1, [&](Value column) {
+    Value page = loadEntry(k, table, k.add(tableRow, column));
+    Value keys = k.at(cache, k.add(k.mul(page, pages.pageBytes),
+                                   k.mul(head, pages.blockBytes)));
+    Value values = k.at(keys, pages.kvHeads * pages.blockBytes);
+    Value firstPosition = k.mul(column, pages.tokens);
+    Value count = k.min(k.index(pages.tokens), k.sub(tokens, firstPosition));
+    emitScores(keys, rows, count);
+    emitSoftmax(rows, firstPosition);
+    emitWeightedSum(values, rows, count);
+  });
+  storeOutputs(first, last);
+}
+
+void Attention::loadQueries(Value first, Value last) {
+  // Row (token - first) * group + g.
+  Value positions = reader.inputAddress(op.getPositions());
+  k.forLoop(first, last, 1, [&](Value token) {
+    Value limit = k.toFloats(k.toI32(k.add(loadEntry(k, positions, token), 1)));
+    k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
+      Value row = k.add(k.mul(k.sub(token, first), group), g);
+      Value queryHead = k.add(k.mul(head, group), g);
+      k.forLoop(k.index(0), k.index(pages.channels), headLanes, [&](Value c) {
+        Value column = k.add(k.mul(queryHead, pages.channels), c);
+        Value q =
+            reader.evaluate(op.getQ(), {token, Value(), column}, headLanes);
+        k.storeFloats(q, at(queries, row, queryStride, k.mul(c, leftBytes)),
+                      left);
+      });
+      if (pages.channels % pages.depth != 0)
+        k.storeFloats(
+            k.f32(0.0),
+            at(queries, row, queryStride, k.index(pages.channels * leftBytes)),
+            left);
+      Value place = k.mul(row, kFloatBytes);
+      k.store(limit, k.at(limits, place));
+      k.store(k.f32(kNoMaximum), k.at(maxima, place));
+      k.store(k.f32(0.0), k.at(sums, place));
+      k.forLoop(k.index(0), k.index(outColumns), lanes, [&](Value c) {
+        k.store(k.floats(0.0, lanes),
+                at(outs, row, outColumns * kFloatBytes, k.mul(c, kFloatBytes)));
+      });
+    });
+  });
+}
+
+SmallVector<Value> Attention::unitTile(int64_t rows, int64_t vectors,
+                                       Value count, ValueRange inits,
+                                       Value left, int64_t leftStride,
+                                       Value right, int64_t rightStride) {
+  Type words = k.vectorOf(k.b.getI32Type(), lanes);
+  Type floats = k.vectorOf(f32, lanes);
+  Type pairs = k.vectorOf(k.b.getBF16Type(), 2 * lanes);
+  return k.forLoop(
+      k.index(0), count, 1, inits, [&](Value i, ValueRange carried) {
+        Value row = k.at(right, k.mul(i, rightStride));
+        Value unit = k.at(left, k.mul(i, leftUnitBytes));
+        auto rightWords = [&](int64_t n) {
+          return k.load(words, k.at(row, n * lanes * KVPages::kUnitBytes));
+        };
+        SmallVector<Value> result(carried);
+        if (useDot) {
+          SmallVector<Value> vectorsOfPairs;
+          for (int64_t n = 0; n < vectors; ++n)
+            vectorsOfPairs.push_back(k.bitcast(rightWords(n), pairs));
+          for (int64_t r = 0; r < rows; ++r) {
+            Value pair = k.load(k.b.getI32Type(), k.at(unit, r * leftStride));
+            pair = k.bitcast(k.splat(pair, lanes), pairs);
+            for (int64_t n = 0; n < vectors; ++n) {
+              Value &sum = result[r * vectors + n];
+              sum = dotBF16(k, sum, pair, vectorsOfPairs[n]);
+            }
+          }
+          return result;
+        }
+        // The numbers of a unit one after the other: the lower half of its
+        // bits is the first bf16.
+        for (int64_t part = 0; part < pages.depth; ++part) {
+          SmallVector<Value> numbers;
+          for (int64_t n = 0; n < vectors; ++n) {
+            Value bits = rightWords(n);
+            if (pages.depth == 2 && part == 0)
+              bits =
+                  arith::ShLIOp::create(k.b, bits, k.splat(k.i32(16), lanes));
+            else if (pages.depth == 2)
+              bits = arith::AndIOp::create(k.b, bits,
+                                           k.splat(k.i32(-0x10000), lanes));
+            numbers.push_back(k.bitcast(bits, floats));
+          }
+          for (int64_t r = 0; r < rows; ++r) {
+            Value number =
+                k.load(f32, k.at(unit, r * leftStride + part * leftBytes));
+            number = k.splat(number, lanes);
+            for (int64_t n = 0; n < vectors; ++n) {
+              Value &sum = result[r * vectors + n];
+              sum = k.fma(number, numbers[n], sum);
+            }
+          }
+        }
+        return result;
+      });
+}
+
+void Attention::emitScores(Value keys, Value rows, Value count) {
+  SmallVector<Value> zeros(tileRows * tileVectors, k.floats(0.0, lanes));
+  int64_t stride = pages.tokens * kFloatBytes;
+  k.forLoop(k.index(0), rows, tileRows, [&](Value r) {
+    k.forLoop(k.index(0), count, tileVectors * lanes, [&](Value u) {
+      SmallVector<Value> sums = unitTile(
+          tileRows, tileVectors, k.index(pages.keyUnits()), zeros,
+          k.at(queries, k.mul(r, queryStride)), queryStride,
+          k.at(keys, k.mul(u, KVPages::kUnitBytes)), pages.keyStride());
+      Value place = at(scores, r, stride, k.mul(u, kFloatBytes));
+      for (int64_t n = 0; n < tileRows * tileVectors; ++n)
+        k.store(sums[n],
+                k.at(place, n / tileVectors * stride +
+                                n % tileVectors * lanes * kFloatBytes));
+    });
+  });
+}
+
+void Attention::emitSoftmax(Value rows, Value firstPosition) {
+  int64_t vectors = pages.tokens / lanes;
+  Value first = k.toFloats(k.toI32(firstPosition));
+  Value scale = k.floats(op.getScale().convertToDouble(), lanes);
+  k.forLoop(k.index(0), rows, 1, [&](Value r) {
+    Value place = k.mul(r, kFloatBytes);
+    // Tokens of this page that the row may see; what lies behind them in
+    // `scores` may be anything.
+    Value seen = k.sub(k.load(f32, k.at(limits, place)), first);
+    SmallVector<Value> isSeen, scaled;
+    Value top;
+    for (int64_t n = 0; n < vectors; ++n) {
+      Value s = k.load(k.vectorOf(f32, lanes),
+                       at(scores, r, pages.tokens * kFloatBytes,
+                          k.index(n * lanes * kFloatBytes)));
+      Value left = k.splat(k.sub(seen, k.f32(n * lanes)), lanes);
+      isSeen.push_back(k.less(laneNumbers(k, lanes), left));
+      s = k.select(isSeen[n], k.mul(s, scale), k.floats(kNoMaximum, lanes));
+      scaled.push_back(s);
+      top = top ? k.max(top, s) : s;
+    }
+    Value before = k.load(f32, k.at(maxima, place));
+    Value maximum = k.max(before, k.horizontalMax(top));
+    Value sum, splat = k.splat(maximum, lanes);
+    for (int64_t n = 0; n < vectors; ++n) {
+      Value p = k.exp(k.sub(scaled[n], splat));
+      p = k.select(isSeen[n], p, k.floats(0.0, lanes));
+      sum = sum ? k.add(sum, p) : p;
+      k.storeFloats(p,
+                    at(probabilities, r, probabilityStride,
+                       k.index(n * lanes * leftBytes)),
+                    left);
+    }
+    Value correction = k.exp(k.sub(before, maximum));
+    Value total = k.load(f32, k.at(sums, place));
+    total = k.fma(total, correction, k.horizontalSum(sum));
+    k.store(maximum, k.at(maxima, place));
+    k.store(correction, k.at(corrections, place));
+    k.store(total, k.at(sums, place));
+  });
+}
+
+void Attention::emitWeightedSum(Value values, Value rows, Value count) {
+  int64_t stride = outColumns * kFloatBytes;
+  Value units = k.div(k.add(count, pages.depth - 1), pages.depth);
+  k.forLoop(k.index(0), rows, tileRows, [&](Value r) {
+    forTiles(
+        k, outColumns / lanes, tileVectors, [&](Value first, int64_t vectors) {
+          Value column = k.mul(first, lanes * kFloatBytes);
+          auto place = [&](int64_t row, int64_t n) {
+            return k.at(at(outs, r, stride, column),
+                        row * stride + n * lanes * kFloatBytes);
+          };
+          SmallVector<Value> tile;
+          for (int64_t row = 0; row < tileRows; ++row) {
+            Value correction =
+                k.splat(k.load(f32, k.at(corrections,
+                                         k.mul(k.add(r, row), kFloatBytes))),
+                        lanes);
+            for (int64_t n = 0; n < vectors; ++n)
+              tile.push_back(k.mul(
+                  correction, k.load(k.vectorOf(f32, lanes), place(row, n))));
+          }
+          tile = unitTile(tileRows, vectors, units, tile,
+                          k.at(probabilities, k.mul(r, probabilityStride)),
+                          probabilityStride, k.at(values, column),
+                          pages.valueStride());
+          for (int64_t row = 0; row < tileRows; ++row)
+            for (int64_t n = 0; n < vectors; ++n)
+              k.store(tile[row * vectors + n], place(row, n));
+        });
+  });
+}
+
+void Attention::storeOutputs(Value first, Value last) {
+  Type element = outType.getElementType();
+  Value base = reader.outputAddress(outResult);
+  k.forLoop(first, last, 1, [&](Value token) {
+    Value address = reader.rowAddress(base, outType, token, Value());
+    k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
+      Value row = k.add(k.mul(k.sub(token, first), group), g);
+      Value queryHead = k.add(k.mul(head, group), g);
+      Value total = k.load(f32, k.at(sums, k.mul(row, kFloatBytes)));
+      Value factor = k.splat(k.div(k.f32(1.0), total), headLanes);
+      k.forLoop(k.index(0), k.index(pages.channels), headLanes, [&](Value c) {
+        Value o = k.load(
+            k.vectorOf(f32, headLanes),
+            at(outs, row, outColumns * kFloatBytes, k.mul(c, kFloatBytes)));
+        Value column = k.add(k.mul(queryHead, pages.channels), c);
+        k.storeFloats(k.mul(o, factor),
+                      k.at(address, k.mul(column, plan::elementBytes(element))),
+                      element);
+      });
+    });
+    if (outType.getDimSize(1) % plan::kRowMultiple != 0)
+      k.ifThen(k.equal(head, k.index(pages.kvHeads - 1)),
+               [&] { storeRowPadding(k, outType, address); });
+  });
+}
+
+} // namespace
+
+LogicalResult mlir::mm1::cpu::emitAttention(KernelFrame &frame) {
+  auto op = cast<SoftmaxAttentionOp>(frame.cluster.getAnchorOp());
+  FailureOr<unsigned> out = findResult(frame.cluster, op.getOut());
+  if (failed(out))
+    return failure();
+  KVPages pages(cast<RankedTensorType>(op.getCache().getType()));
+  if (pages.tokens % 16 != 0)
+    return frame.cluster.emitOpError()
+           << "expects pages of a multiple of 16 tokens, found "
+           << pages.tokens;
+  if (frame.schedule.unit != GridUnit::Tokens ||
+      frame.schedule.tasks != pages.kvHeads)
+    return frame.cluster.emitOpError()
+           << "expects one task per KV head and block of tokens, found "
+           << frame.schedule.attributes;
+  Attention(frame, op, *out).emit();
+  return success();
+}
