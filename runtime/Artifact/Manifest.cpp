@@ -153,13 +153,16 @@ Status readFiles(const JsonObject &root, std::vector<Manifest::File> &files) {
 
 std::string_view versionString() { return MM1_VERSION; }
 
-std::string hashHex(std::span<const std::byte> bytes) {
+std::string hexDigits(uint64_t hash) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
   std::string text(kHashDigits, '0');
   for (size_t i = 0; i < kHashDigits; ++i)
     text[i] = kDigits[hash >> (60 - 4 * i) & 15];
   return text;
+}
+
+std::string hashHex(std::span<const std::byte> bytes) {
+  return hexDigits(XXH3_64bits(bytes.data(), bytes.size()));
 }
 
 std::string sealManifest(nlohmann::ordered_json fields) {

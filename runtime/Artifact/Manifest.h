@@ -35,6 +35,9 @@ namespace mm1 {
 /// This build's version, "0.1.0".
 std::string_view versionString();
 
+/// A hash as 16 hexadecimal digits.
+std::string hexDigits(uint64_t hash);
+
 /// XXH3-64 of `bytes` as 16 hexadecimal digits.
 std::string hashHex(std::span<const std::byte> bytes);
 

@@ -1,0 +1,215 @@
+//===- PlanTest.cpp - plan.bin as foreign bytes --------------------------------===//
+#include "runtime/Artifact/Plan.h"
+#include "test/runtime/Tiny/TinyArtifact.h"
+#include "test/runtime/Tiny/TinyModel.h"
+
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace mm1;
+using namespace mm1::tiny;
+
+TEST(Plan, ReadsWhatWasWritten) {
+  auto plan = Plan::parse(TinyArtifact().planBytes(), "plan.bin");
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->vocabSize, uint64_t(kVocab));
+  EXPECT_EQ(plan->maxContext, uint64_t(kContext));
+  EXPECT_EQ(plan->kernels[1].symbol, "decay");
+  EXPECT_EQ(plan->maxScratchBytes(), 64u);
+  EXPECT_EQ(plan->weights[0].element, ElementType::F32);
+  EXPECT_EQ(plan->states[1].kind, StateKind::KVPages);
+  EXPECT_EQ(plan->units(StateKind::KVPages), uint64_t(kPages));
+  EXPECT_EQ(plan->stateBytes(), 64u * (kSequences + kPages));
+  const Plan::Launch &attend = plan->entries[0].launches[3];
+  EXPECT_EQ(attend.label, "step 3");
+  EXPECT_EQ(attend.args[4].kind, ArgKind::State);
+  EXPECT_EQ(attend.args[5].access, Access::Write);
+  EXPECT_EQ(attend.grid.count(7, 1), 3u); // ceil(7 / 3)
+  EXPECT_EQ(plan->input("pages")->columns, uint64_t(kPageColumns));
+  EXPECT_EQ(plan->output("pages"), nullptr);
+}
+
+TEST(Plan, PicksTheSmallestBucket) {
+  auto plan = Plan::parse(TinyArtifact().planBytes(), "plan.bin");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->bucket(EntryKind::Decode, 1, 1), &plan->entries[0]);
+  EXPECT_EQ(plan->bucket(EntryKind::Decode, 2, 2), &plan->entries[1]);
+  EXPECT_EQ(plan->bucket(EntryKind::Prefill, 4, 1), &plan->entries[2]);
+  EXPECT_EQ(plan->bucket(EntryKind::Prefill, 5, 1), &plan->entries[3]);
+  EXPECT_EQ(plan->bucket(EntryKind::Prefill, 9, 1), nullptr);
+  EXPECT_EQ(plan->bucket(EntryKind::Prefill, 4, 4), nullptr);
+}
+
+TEST(Plan, RefusesEveryTruncation) {
+  std::vector<std::byte> bytes = TinyArtifact().planBytes();
+  // The last string may end in up to three bytes of padding, which nobody reads.
+  for (size_t size = 0; size + 3 < bytes.size(); ++size) {
+    // A copy of its own, so that a read past the end meets the sanitizer.
+    std::vector<std::byte> cut(bytes.begin(), bytes.begin() + ptrdiff_t(size));
+    auto plan = Plan::parse(cut, "plan.bin");
+    ASSERT_FALSE(plan) << size;
+    EXPECT_EQ(plan.error().kind, ErrorKind::Input);
+    EXPECT_EQ(plan.error().message.find("plan.bin: "), 0u);
+  }
+}
+
+/// What may follow from a plan that was accepted: nothing it names is outside of what it has.
+static void expectConsistent(const Plan &plan) {
+  for (const Plan::Entry &entry : plan.entries)
+    for (const Plan::Launch &launch : entry.launches) {
+      ASSERT_LT(launch.kernel, plan.kernels.size());
+      ASSERT_GE(launch.grid.per, 1u);
+      ASSERT_LE(launch.grid.count(entry.maxTokens, entry.maxSequences),
+                UINT32_MAX);
+      for (const Plan::Arg &arg : launch.args) {
+        if (arg.kind == ArgKind::Arena) {
+          ASSERT_LE(arg.sizeBytes, plan.arenaBytes);
+          ASSERT_LE(arg.index, plan.arenaBytes - arg.sizeBytes);
+        } else {
+          ASSERT_LT(arg.index, arg.kind == ArgKind::Weight
+                                   ? plan.weights.size()
+                                   : plan.states.size());
+        }
+      }
+    }
+  for (const Plan::Port &port : plan.inputs)
+    ASSERT_LE(port.offset + port.sizeBytes(), plan.arenaBytes);
+}
+
+TEST(Plan, SurvivesEveryFlippedByte) {
+  std::vector<std::byte> bytes = TinyArtifact().planBytes();
+  size_t refused = 0;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (std::byte mask : {std::byte(0xff), std::byte(0x01), std::byte(0x80)}) {
+      bytes[i] ^= mask;
+      if (auto plan = Plan::parse(bytes, "plan.bin"))
+        expectConsistent(*plan);
+      else
+        ++refused;
+      bytes[i] ^= mask;
+    }
+  EXPECT_GT(refused, bytes.size() / 2);
+}
+
+TEST(Plan, SaysWhatIsWrong) {
+  struct Case {
+    std::function<void(fb::PlanT &)> spoil;
+    std::string message;
+  };
+  auto arg = [](fb::PlanT &plan, size_t launch, size_t i) -> fb::ArgT & {
+    return *plan.entries[0]->launches[launch]->args[i];
+  };
+  const Case cases[] = {
+      {[](auto &p) { p.version = 2; },
+       "has plan version 2; this runtime reads 1"},
+      {[](auto &p) { p.ranks = 0; }, "ranks is 0; expected from 1"},
+      {[](auto &p) { p.vocab_size = 0; }, "vocab_size is 0"},
+      {[](auto &p) { p.vocab_size = 99; },
+       "port 'logits' has 7 columns; this plan's limits need 99"},
+      {[](auto &p) { p.max_context = uint64_t(1) << 40; },
+       "max_context is 1099511627776"},
+      {[](auto &p) { p.max_context = 100; },
+       "port 'pages' has 6 columns; this plan's limits need 25"},
+      {[](auto &p) { p.max_sequences = 4; },
+       "states have 3 slots; max_sequences is 4"},
+      {[](auto &p) { p.max_prefill = 9; },
+       "no prefill bucket for 9 tokens of 1 sequences"},
+      {[](auto &p) { p.page_tokens = 0; }, "page_tokens is 0"},
+      {[](auto &p) { p.arena_bytes = 1024; },
+       "past the end of the arena of 1024"},
+      {[](auto &p) { p.arena_bytes = UINT64_MAX; },
+       "arena_bytes is 18446744073709551615"},
+      {[](auto &p) { p.kernels[1]->symbol = ""; },
+       "kernels[1].symbol is empty"},
+      {[](auto &p) { p.kernels[1]->symbol = "embed"; },
+       "kernels[1].symbol 'embed' is there twice"},
+      {[](auto &p) { p.kernels[1]->symbol.assign(300, 'x'); },
+       "kernels[1].symbol has 300 bytes"},
+      {[](auto &p) { p.kernels[0]->scratch_bytes = uint64_t(1) << 40; },
+       "kernels[0].scratch_bytes"},
+      {[](auto &p) { p.weights[0]->element = fb::Element(77); },
+       "weights[0].element is 77; expected at most 9"},
+      {[](auto &p) { p.weights[0]->bytes = UINT64_MAX; }, "weights[0].bytes"},
+      {[](auto &p) { p.states[0]->unit_bytes = 65; },
+       "states[0].unit_bytes is 65, not a multiple of 64"},
+      {[](auto &p) { p.states[1]->unit_bytes = uint64_t(1) << 44; },
+       "takes the states over"},
+      {[](auto &p) { p.states[1]->units = uint64_t(1) << 40; },
+       "states[1].units"},
+      {[](auto &p) { p.inputs[0]->name = "ids"; }, "port 'tokens' is missing"},
+      {[](auto &p) {
+         p.inputs[0]->element = fb::Element::I64, p.inputs[0]->row_bytes = 8;
+       },
+       "port 'tokens' is I64; expected I32"},
+      {[](auto &p) { p.inputs[0]->row_bytes = 8; },
+       "port 'tokens' is not dense"},
+      {[](auto &p) { p.inputs[0]->rows = 7; },
+       "port 'tokens' has 7 rows; this plan's limits need 8"},
+      {[](auto &p) { p.inputs[0]->rows = uint64_t(1) << 40; },
+       "inputs[0].rows"},
+      {[](auto &p) { p.inputs[2]->rows = 3; },
+       "port 'starts' has 3 rows; this plan's limits need 4"},
+      {[](auto &p) { p.inputs[1]->offset = 0; },
+       "'tokens' and 'positions' share bytes"},
+      {[](auto &p) { p.inputs[1]->offset = 68; },
+       "inputs[1] ('positions') starts at 68, not a multiple of 64"},
+      {[](auto &p) { p.inputs[1]->offset = UINT64_MAX - 63; },
+       "inputs[1] ('positions') takes 32 bytes from"},
+      {[](auto &p) { p.inputs.erase(p.inputs.begin() + 4); },
+       "port 'pages' is missing"},
+      {[](auto &p) { p.outputs[1]->row_bytes = 4; },
+       "outputs[1] ('logits') has row_bytes 4 for 7 columns of F32"},
+      {[](auto &p) { p.outputs[1]->element = fb::Element::BF16; },
+       "port 'logits' is BF16; expected F32"},
+      {[](auto &p) { p.entries.erase(p.entries.begin() + 1); },
+       "no decode bucket for 3 tokens of 3 sequences"},
+      {[](auto &p) { p.entries.resize(4); }, "no head bucket"},
+      {[](auto &p) { p.entries[0]->kind = fb::EntryKind(3); },
+       "entries[0].kind is 3; expected at most 2"},
+      {[](auto &p) { p.entries[0]->max_tokens = 0; },
+       "entries[0].max_tokens is 0"},
+      {[](auto &p) { p.entries[0]->launches[2]->kernel = 5; },
+       "entries[0].launches[2].kernel is 5; expected below 5"},
+      {[](auto &p) { p.entries[0]->launches[2]->tasks = 0; },
+       "entries[0].launches[2].tasks is 0"},
+      {[](auto &p) { p.entries[3]->launches[0]->tasks = 1u << 30; },
+       "entries[3].launches[0]: its task count is"},
+      {[](auto &p) { p.entries[0]->launches[2]->per = 0; },
+       "entries[0].launches[2].per is 0"},
+      {[](auto &p) { p.entries[0]->launches[2]->unit = fb::GridUnit(9); },
+       "entries[0].launches[2].unit is 9"},
+      {[&](auto &p) { arg(p, 0, 0).bytes = 1 << 20; },
+       "entries[0].launches[0].args[0] takes 1048576 bytes from 0"},
+      {[&](auto &p) { arg(p, 0, 0).index = 4; },
+       "entries[0].launches[0].args[0] starts at 4"},
+      {[&](auto &p) { arg(p, 0, 1).index = 1; },
+       "entries[0].launches[0].args[1].index is 1; expected below 1"},
+      {[&](auto &p) { arg(p, 0, 1).access = fb::Access::Update; },
+       "args[1].access writes a weight"},
+      {[&](auto &p) { arg(p, 1, 3).index = 2; },
+       "entries[0].launches[1].args[3].index is 2; expected below 2"},
+      {[&](auto &p) { arg(p, 1, 3).kind = fb::ArgKind(7); },
+       "args[3].kind is 7"},
+  };
+  for (const Case &test : cases) {
+    TinyArtifact tiny;
+    test.spoil(tiny.plan);
+    auto plan = Plan::parse(tiny.planBytes(), "plan.bin");
+    if (plan) {
+      ADD_FAILURE() << "accepted; expected: " << test.message;
+      continue;
+    }
+    EXPECT_NE(plan.error().message.find(test.message), std::string::npos)
+        << "expected: " << test.message << "\nfound: " << plan.error().message;
+    EXPECT_EQ(plan.error().kind, ErrorKind::Input);
+  }
+}
+
+TEST(Plan, RefusesAnotherFileOfTheFormat) {
+  std::vector<std::byte> bytes = TinyArtifact().planBytes();
+  bytes[4] = std::byte('X'); // the identifier "MM1P"
+  auto plan = Plan::parse(bytes, "plan.bin");
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().message.find("does not start as a plan does"),
+            std::string::npos);
+}
