@@ -38,6 +38,12 @@ LogicalResult expectDim(Operation *op, StringRef name, Value value, int64_t dim,
                            << found;
 }
 
+/// Whether widths can be computed from these sizes.
+bool isKnownAndPositive(ArrayRef<int64_t> sizes) {
+  return llvm::all_of(
+      sizes, [](int64_t size) { return size > 0; }); // kDynamic is negative
+}
+
 /// The rank-1 and rank-2 values that describe the batch.
 LogicalResult expectBatch(Operation *op,
                           ArrayRef<std::pair<StringRef, Value>> vectors,
@@ -233,7 +239,8 @@ bool LinearOp::takesEpilogue(unsigned) { return true; }
 
 LogicalResult LightningAttentionOp::verify() {
   auto state = tensorType(getState());
-  if (state.getRank() != 4 || state.getDimSize(2) != state.getDimSize(3))
+  if (state.getRank() != 4 || state.getDimSize(2) != state.getDimSize(3) ||
+      !isKnownAndPositive(state.getShape().drop_front()))
     return emitOpError() << "expects 'state' to be [slots, heads, D, D], found "
                          << state;
   int64_t heads = getHeads(), dim = getHeadDim();
@@ -295,7 +302,8 @@ namespace {
 LogicalResult verifyCacheUse(Operation *op, StringRef name, Value value,
                              Value cache, bool exact) {
   auto type = tensorType(cache);
-  if (type.getRank() != 5 || type.getDimSize(1) != 2)
+  if (type.getRank() != 5 || type.getDimSize(1) != 2 ||
+      !isKnownAndPositive(type.getShape().drop_front(2)))
     return op->emitOpError()
            << "expects a cache [?, 2, kv_heads, page, D], found " << type;
   if (failed(expectRank(op, name, value, 2)))
@@ -315,6 +323,9 @@ LogicalResult CacheAppendOp::verify() {
   if (failed(verifyCacheUse(*this, "k", getK(), getCache(), true)) ||
       failed(verifyCacheUse(*this, "v", getV(), getCache(), true))) // C2
     return failure();
+  if (getK().getType() != getV().getType())
+    return emitOpError() << "expects 'k' and 'v' of one type, found "
+                         << getK().getType() << " and " << getV().getType();
   return expectBatch(*this,
                      {{"starts", getStarts()}, {"positions", getPositions()}},
                      getPages()); // C3

@@ -18,16 +18,18 @@ RankedTensorType withShape(RankedTensorType type, ArrayRef<int64_t> shape) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-/// The only tensor at hand, or an error naming the step that needs it.
+/// The only tensor at hand, or an error that names who needs it: a step, or (null) the recipe's end.
 FailureOr<RankedTensorType> single(ArrayRef<RankedTensorType> tensors,
-                                   StringRef step, Emit emit) {
+                                   Attribute step, Emit emit) {
   if (tensors.size() == 1)
     return tensors.front();
-  return emit() << "recipe step '" << step << "' expects one tensor, found "
-                << tensors.size()
-                << (tensors.empty()
-                        ? ""
-                        : " (join them with stack or concat first)");
+  InFlightDiagnostic diag = emit() << "recipe ";
+  if (step)
+    diag << "step '" << step << "' expects one tensor";
+  else
+    diag << "expects one tensor at its end";
+  return diag << ", found " << tensors.size()
+              << (tensors.empty() ? "" : " (join them with stack or concat)");
 }
 
 FailureOr<RankedTensorType> join(ArrayRef<RankedTensorType> tensors,
@@ -83,6 +85,11 @@ FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type,
         return withShape(type, shape);
       })
       .Case([&](CastAttr cast) -> FailureOr<RankedTensorType> {
+        if (!isa<FloatType>(cast.getElementType()) ||
+            !isa<FloatType>(type.getElementType()))
+          return emit() << "recipe step '" << step
+                        << "' expects a float type, and a float tensor, found "
+                        << type;
         return RankedTensorType::get(type.getShape(), cast.getElementType());
       })
       .Case(
@@ -118,7 +125,8 @@ FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type,
             PaddedAttr::get(type.getContext(), pad.getMultiple()));
       })
       .Default([&](Attribute) -> FailureOr<RankedTensorType> {
-        return emit() << "recipe step '" << step << "' is not one I know";
+        return emit() << "recipe step '" << step
+                      << "' is none that recipes have";
       });
 }
 
@@ -140,8 +148,13 @@ FailureOr<RankedTensorType> generate(Attribute step, Emit emit) {
 
 FailureOr<RankedTensorType> RecipeAttr::inferType(Emit emitError) const {
   SmallVector<RankedTensorType> tensors;
-  for (SourceAttr source : getSources().getAsRange<SourceAttr>())
+  for (SourceAttr source : getSources().getAsRange<SourceAttr>()) {
+    if (!source.getType().hasStaticShape())
+      return emitError() << "recipe source '" << source.getName()
+                         << "' has a dimension of unknown size, "
+                         << source.getType();
     tensors.push_back(source.getType());
+  }
   for (Attribute step : getSteps()) {
     FailureOr<RankedTensorType> made = generate(step, emitError);
     if (failed(made))
@@ -155,15 +168,14 @@ FailureOr<RankedTensorType> RecipeAttr::inferType(Emit emitError) const {
     } else if (auto concat = dyn_cast<ConcatAttr>(step)) {
       made = join(tensors, concat.getAxis(), emitError);
     } else {
-      FailureOr<RankedTensorType> input =
-          single(tensors, "one-tensor step", emitError);
+      FailureOr<RankedTensorType> input = single(tensors, step, emitError);
       made = failed(input) ? input : apply(step, *input, emitError);
     }
     if (failed(made))
       return failure();
     tensors = {*made};
   }
-  return single(tensors, "end", emitError);
+  return single(tensors, /*step=*/{}, emitError);
 }
 
 LogicalResult RecipeAttr::verify(Emit emitError, ArrayAttr sources, ArrayAttr) {

@@ -1,0 +1,16 @@
+// RUN: mm1-opt %s --verify-roundtrip | FileCheck %s
+
+// CHECK-LABEL: func.func @sigmoid_gate
+//       CHECK:   mm1.sigmoid_gate %{{.*}} : tensor<?x64xbf16>
+func.func @sigmoid_gate(%a: tensor<?x64xbf16>, %b: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+  %y = mm1.sigmoid_gate %a, %b : tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+
+// Experts' rows: one for each choice of a token.
+// CHECK-LABEL: func.func @choices
+//       CHECK:   mm1.sigmoid_gate %{{.*}} : tensor<?x2x96xf32>
+func.func @choices(%a: tensor<?x2x96xf32>, %b: tensor<?x2x96xf32>) -> tensor<?x2x96xf32> {
+  %y = mm1.sigmoid_gate %a, %b : tensor<?x2x96xf32>
+  return %y : tensor<?x2x96xf32>
+}
