@@ -106,7 +106,8 @@ private:
     for (Value operand : op->getOperands())
       if (Operation *maker = operand.getDefiningOp())
         makers.push_back(maker);
-    for (Group *group : llvm::reverse(groupsOf(makers)))
+    SmallVector<Group *> before = groupsOf(makers);
+    for (Group *group : llvm::reverse(before))
       if (llvm::all_of(op->getOpOperands(), [&](OpOperand &use) {
             return epilogueCanRead(use, *group);
           }))
