@@ -433,6 +433,9 @@ LogicalResult CombineOp::verify() { // C1
       failed(expectRank(*this, "result", getResult(), 2)))
     return failure();
   auto input = tensorType(getInput());
+  if (input.isDynamicDim(1))
+    return emitOpError()
+           << "expects a known number of choices per token, found " << input;
   if (input.getElementType() != tensorType(getResult()).getElementType())
     return emitOpError() << "expects one element type, found " << input
                          << " and " << getResult().getType();

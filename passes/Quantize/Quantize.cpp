@@ -81,10 +81,13 @@ struct QuantizePass : impl::QuantizeBase<QuantizePass> {
     for (auto &[weight, loads] : weights)
       if (failed(quantizeWeight(weight, loads, symbols, scaleOf)))
         return failure();
-    for (ExpertLinearOp op : readers)
+    for (ExpertLinearOp op : readers) {
+      SmallVector<Value> scales;
       for (Value value : op.getWeights())
         if (Value scale = scaleOf.lookup(value))
-          op.getScalesMutable().append(scale);
+          scales.push_back(scale);
+      op.getScalesMutable().append(scales);
+    }
     return success();
   }
 
@@ -98,9 +101,11 @@ struct QuantizePass : impl::QuantizeBase<QuantizePass> {
         plain.withStep(QuantizeAttr::get(&getContext(), QuantScheme::Int8Rows));
     RecipeAttr scales = plain.withStep(
         QuantizeScalesAttr::get(&getContext(), QuantScheme::Int8Rows));
-    FailureOr<RankedTensorType> type = integers.inferType(emit),
-                                scaleType = scales.inferType(emit);
-    if (failed(type) || failed(scaleType))
+    FailureOr<RankedTensorType> type = integers.inferType(emit);
+    if (failed(type))
+      return failure();
+    FailureOr<RankedTensorType> scaleType = scales.inferType(emit);
+    if (failed(scaleType))
       return failure();
     std::string scaleName = (weight.getSymName() + ".scale").str();
     if (Operation *other = symbols.lookup(scaleName)) {

@@ -1,0 +1,93 @@
+// RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters | FileCheck %s
+// RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters='overrides=decode.matmul.panels=3,matmul.rows=5,row_reduction.per=7' \
+// RUN:   | FileCheck %s --check-prefix=SET
+// RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters='tuning=%S/Inputs/tuning.json overrides=prefill.attention.per=5' \
+// RUN:   | FileCheck %s --check-prefix=FILE
+
+// The sizes of the published model, layer 0. 9216 x 6144 bf16 for two experts' w1 and w3: a panel of 32 columns is
+// 2 * 2 * 32 * 6144 * 2 = 1.5 MiB, more than a task should read, so each panel is a task: 9216 / 32 = 288.
+// CHECK-LABEL: func.func @decode
+//       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 288 : i64, unit = "one"}
+// 2048 x 1024 bf16: 64 panels of 64 KiB. One each has too many tasks, four leave half of 32 threads idle.
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
+//       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"}
+// A router of 4 experts has one panel, and one task.
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"}
+//       CHECK:   mm1.cluster routing{{.*}} schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"}
+//       CHECK:   mm1.cluster routing{{.*}} schedule {per = 1 : i64, tasks = 1 : i64, unit = "one"}
+
+//   SET-LABEL: func.func @decode
+//         SET:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 288 : i64, unit = "one"}
+// 64 panels, 3 a task: 22 tasks.
+//         SET:   mm1.cluster matmul{{.*}} schedule {panels = 3 : i64, per = 1 : i64, rows = 5 : i64, tasks = 22 : i64, unit = "one"}
+//         SET:   mm1.cluster row_reduction{{.*}} schedule {per = 7 : i64, tasks = 1 : i64, unit = "tokens"}
+// No more panels than there are.
+//         SET:   mm1.cluster matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 5 : i64, tasks = 1 : i64, unit = "one"}
+
+// The file speaks of 9216x6144 in decode, and of every 2048x1024.
+//  FILE-LABEL: func.func @decode
+//        FILE:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 4 : i64, per = 1 : i64, rows = 3 : i64, tasks = 72 : i64, unit = "one"}
+//        FILE:   mm1.cluster matmul{{.*}} schedule {panels = 8 : i64, {{.*}} tasks = 8 : i64, unit = "one"}
+//        FILE:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64,
+func.func @decode(
+    %x: tensor<?x6144xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<33xi32>, %w1: tensor<32x9216x6144xbf16>,
+    %w3: tensor<32x9216x6144xbf16>, %h: tensor<?x1024xbf16>, %wh: tensor<2048x1024xbf16>, %wn: tensor<1024xbf16>,
+    %wr: tensor<4x1024xf32>)
+    -> (tensor<?x2x9216xbf16>, tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x2xf32>, tensor<?x2xi32>)
+    attributes {mm1.entry = "decode"} {
+  %g, %u = mm1.expert_linear %x, %order, %offsets weights(%w1, %w3)
+      : (tensor<?x6144xbf16>, tensor<?x2xi32>, tensor<33xi32>, tensor<32x9216x6144xbf16>, tensor<32x9216x6144xbf16>)
+        -> (tensor<?x2x9216xbf16>, tensor<?x2x9216xbf16>)
+  %s = mm1.silu %g : tensor<?x2x9216xbf16>
+  %m = mm1.mul %s, %u : tensor<?x2x9216xbf16>
+  %y = mm1.linear %h weights(%wh) : (tensor<?x1024xbf16>, tensor<2048x1024xbf16>) -> tensor<?x2048xbf16>
+  %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
+  %logits = mm1.linear %h weights(%wr) : (tensor<?x1024xbf16>, tensor<4x1024xf32>) -> tensor<?x4xf32>
+  %ids, %rw = mm1.router %logits : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+  %o, %f = mm1.group_tokens %ids : tensor<?x2xi32> -> tensor<?x2xi32>, tensor<5xi32>
+  return %m, %y, %n, %rw, %o : tensor<?x2x9216xbf16>, tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x2xf32>, tensor<?x2xi32>
+}
+
+// Many tokens. 2048 x 1024 bf16: up to 8 panels (512 KiB) would stay in a core's cache and leave 8 tasks, but 32 threads
+// want more; P = 2 costs one thread 5 % of passing the rows more often.
+// CHECK-LABEL: func.func @prefill
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
+// 64 KiB of rows: a row in and one out is 4 KiB, so 16.
+//       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 16 : i64, tasks = 1 : i64, unit = "tokens"}
+// Tiny rows: not more than leaves eight tasks of 512 tokens.
+//       CHECK:   mm1.cluster elementwise{{.*}} schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"}
+//       CHECK:   mm1.cluster recurrence{{.*}} schedule {chunk = 64 : i64, per = 1 : i64, tasks = 4 : i64, unit = "sequences"}
+//       CHECK:   mm1.cluster cache_append{{.*}} schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"}
+//       CHECK:   mm1.cluster attention{{.*}} schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"}
+//  FILE-LABEL: func.func @prefill
+//        FILE:   mm1.cluster matmul{{.*}} schedule {panels = 8 : i64,
+//        FILE:   mm1.cluster attention{{.*}} schedule {per = 5 : i64, tasks = 2 : i64, unit = "tokens"}
+func.func @prefill(
+    %h: tensor<?x1024xbf16>, %wh: tensor<2048x1024xbf16>, %wn: tensor<1024xbf16>, %e: tensor<?x4xbf16>,
+    %qkv: tensor<?x192xbf16>, %slopes: tensor<4xf32>, %s0: tensor<?x4x16x16xf32>, %slots: tensor<?xi32>,
+    %starts: tensor<?xi32>, %positions: tensor<?xi32>, %k: tensor<?x32xbf16>, %q: tensor<?x64xbf16>,
+    %c0: tensor<?x2x2x64x16xbf16>, %pages: tensor<?x?xi32>)
+    -> (tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x4xbf16>, tensor<?x64xbf16>, tensor<?x4x16x16xf32>,
+        tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>) attributes {mm1.entry = "prefill"} {
+  %y = mm1.linear %h weights(%wh) : (tensor<?x1024xbf16>, tensor<2048x1024xbf16>) -> tensor<?x2048xbf16>
+  %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
+  %z = mm1.silu %e : tensor<?x4xbf16>
+  %o, %s1 = mm1.lightning_attention %qkv, %slopes, %s0 batch(%slots, %starts, %positions)
+      : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
+        -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>)
+  %c1 = mm1.cache_append %k, %k, %c0 batch(%starts, %positions, %pages)
+      : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+        -> tensor<?x2x2x64x16xbf16>
+  %a = mm1.softmax_attention %q, %c1 batch(%starts, %positions, %pages) scale = 0.25
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  return %y, %n, %z, %o, %s1, %c1, %a : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x4xbf16>, tensor<?x64xbf16>,
+      tensor<?x4x16x16xf32>, tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>
+}
+
+// The head computes few rows, whatever the step was.
+// CHECK-LABEL: func.func @head
+//       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64,
+func.func @head(%h: tensor<?x1024xbf16>, %wn: tensor<1024xbf16>) -> tensor<?x1024xbf16> attributes {mm1.entry = "head"} {
+  %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
+  return %n : tensor<?x1024xbf16>
+}
