@@ -26,7 +26,8 @@ class CpuDevice final : public Device {
 public:
   struct Options {
     uint32_t threads = 0; ///< 0: one for each CPU the process may use
-    std::string level;    ///< empty: the best that artifact and processor have
+    std::string level =
+        {}; ///< empty: the best that artifact and processor have
     WeightPlacement weights = WeightPlacement::Auto;
     bool profiling =
         false; ///< measure times in kernels; costs some 100 ns a launch

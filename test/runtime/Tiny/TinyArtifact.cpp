@@ -252,6 +252,7 @@ std::string readAll(const std::string &path) {
 }
 
 void writeAll(const std::string &path, std::string_view bytes) {
+  fs::remove(path); // a library that is loaded keeps its bytes
   std::ofstream(path, std::ios::binary)
       .write(bytes.data(), std::streamsize(bytes.size()));
 }
