@@ -31,11 +31,16 @@ static LogicalResult verifySource(WeightOp weight, SourceAttr source,
 
 LogicalResult mlir::mm1::verifyImported(ModuleOp module,
                                         const ::mm1::Checkpoint &checkpoint) {
-  llvm::StringSet<> loaded, read;
-  module.walk([&](LoadWeightOp load) { loaded.insert(load.getWeight()); });
+  // Loads before the plan phase, references from entries after it.
+  llvm::StringSet<> used, read;
+  module.walk([&](Operation *op) {
+    for (NamedAttribute attribute : op->getAttrs())
+      if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
+        used.insert(symbol.getValue());
+  });
   for (WeightOp weight : module.getOps<WeightOp>()) {
-    if (!loaded.contains(weight.getSymName()))
-      return weight.emitOpError("is loaded by no function");
+    if (!used.contains(weight.getSymName()))
+      return weight.emitOpError("is used by no function");
     for (auto source :
          weight.getRecipe().getSources().getAsRange<SourceAttr>()) {
       if (failed(verifySource(weight, source,

@@ -15,9 +15,9 @@ namespace mm1 {
 
 /// mm1c plan: sizes and bounds from config.json alone.
 struct PlanArguments {
-  std::string model;                  ///< folder or config.json
+  std::string model; ///< folder or config.json
   int64_t gpus = 1;
-  std::string gpu;                    ///< a name of the GPU table, or empty
+  std::string gpu; ///< a name of the GPU table, or empty
   std::string quant = "none";
   std::optional<uint64_t> memoryBytes; ///< of one GPU; else the named GPU's
   int64_t context = 4096;
@@ -35,14 +35,14 @@ struct CompileArguments {
   std::string output;
   std::string quant = "none";
   std::string compute = "bf16";
-  std::string schedule;               ///< "matmul.panels=4,..."
+  std::string schedule; ///< "matmul.panels=4,..."
   std::string tuningFile;
   int64_t gpus = 1;
   int64_t sequences = 8;
-  int64_t context = 0;                ///< 0: what the model says, at most 32768
+  int64_t context = 0; ///< 0: what the model says, at most 32768
   int64_t prefillTokens = 512;
   uint64_t memoryBytes = uint64_t(2) << 30;
-  unsigned threads = 0;               ///< 0: all processors
+  unsigned threads = 0; ///< 0: all processors
   int64_t goldenTokens = 16;
   bool force = false;
   bool quiet = false;
@@ -53,7 +53,7 @@ Status compileCommand(const CompileArguments &arguments);
 /// mm1c verify: an artifact against the reference evaluator.
 struct VerifyArguments {
   std::string artifact;
-  std::string checkpoint;             ///< empty: the logits stored in the artifact
+  std::string checkpoint; ///< empty: the logits stored in the artifact
   unsigned threads = 0;
   bool json = false;
 };

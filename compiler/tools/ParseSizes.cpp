@@ -54,7 +54,9 @@ Expected<uint64_t> parseCount(const std::string &text) {
   if (!parts)
     return parts.takeError();
   auto [number, unit] = *parts;
-  uint64_t factor = unit.empty() ? 1 : unit.size() == 1 ? scale(unit[0], 1024) : 0;
+  uint64_t factor = unit.empty()       ? 1
+                    : unit.size() == 1 ? scale(unit[0], 1024)
+                                       : 0;
   if (factor == 0)
     return usageError(std::string("expected ") + wanted + ", found '" + text +
                       "'");

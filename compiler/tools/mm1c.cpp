@@ -46,8 +46,10 @@ int report(const Status &status) {
 int main(int argc, char **argv) {
   CLI::App app{"mm1c compiles hybrid MoE / lightning-attention language models "
                "ahead of time.\n\n"
-               "  mm1c plan examples/minimax-m1 --gpus 8 --gpu h200 --quant int8-experts --context 1M\n"
-               "  mm1c compile CHECKPOINT --target cpu --quant int8-experts -o model.mm1\n"
+               "  mm1c plan examples/minimax-m1 --gpus 8 --gpu h200 --quant "
+               "int8-experts --context 1M\n"
+               "  mm1c compile CHECKPOINT --target cpu --quant int8-experts -o "
+               "model.mm1\n"
                "  mm1c compile examples/minimax-m1 --emit=fused\n"
                "  mm1c verify model.mm1 --checkpoint CHECKPOINT"};
   app.require_subcommand(1);
@@ -60,15 +62,27 @@ int main(int argc, char **argv) {
   CLI::App *planApp = app.add_subcommand(
       "plan", "Does it fit, how long a context, how fast at best: from "
               "config.json alone");
-  planApp->add_option("MODEL", plan.model, "A folder with config.json, or the file")->required();
+  planApp
+      ->add_option("MODEL", plan.model,
+                   "A folder with config.json, or the file")
+      ->required();
   planApp->add_option("--gpus", plan.gpus, "GPUs that share the model")
-      ->check(CLI::Range(int64_t(1), int64_t(4096)))->capture_default_str();
-  planApp->add_option("--gpu", plan.gpu, "Whose memory and bandwidth: a100-40, a100-80, h100, h200, h20, b200, rtx4090");
-  planApp->add_option("--quant", plan.quant, "How weights are stored")->check(quantNames)->capture_default_str();
-  addParsed(planApp, "--context", plan.context, parseCount, "Tokens of each sequence", "4096");
-  addParsed(planApp, "--sequences", plan.sequences, parseCount, "Sequences at once", "1");
-  addParsed(planApp, "--prefill-tokens", plan.prefillTokens, parseCount, "Tokens of one prefill step", "8192");
-  addParsed(planApp, "--memory", plan.memoryBytes, parseBytes, "Memory of one GPU, instead of the named GPU's", "");
+      ->check(CLI::Range(int64_t(1), int64_t(4096)))
+      ->capture_default_str();
+  planApp->add_option("--gpu", plan.gpu,
+                      "Whose memory and bandwidth: a100-40, a100-80, h100, "
+                      "h200, h20, b200, rtx4090");
+  planApp->add_option("--quant", plan.quant, "How weights are stored")
+      ->check(quantNames)
+      ->capture_default_str();
+  addParsed(planApp, "--context", plan.context, parseCount,
+            "Tokens of each sequence", "4096");
+  addParsed(planApp, "--sequences", plan.sequences, parseCount,
+            "Sequences at once", "1");
+  addParsed(planApp, "--prefill-tokens", plan.prefillTokens, parseCount,
+            "Tokens of one prefill step", "8192");
+  addParsed(planApp, "--memory", plan.memoryBytes, parseBytes,
+            "Memory of one GPU, instead of the named GPU's", "");
   planApp->add_flag("--json", plan.json, "Print JSON instead of a table");
 
   CompileArguments compile;
@@ -77,46 +91,99 @@ int main(int argc, char **argv) {
   compileApp->footer(
       "Examples:\n"
       "  mm1c compile CHECKPOINT -o model.mm1\n"
-      "  mm1c compile CHECKPOINT --quant int8-experts --context 32K --sequences 16 -o model.mm1\n"
-      "  mm1c compile examples/minimax-m1 --emit=mm1          (config.json alone is enough for the IR)\n"
+      "  mm1c compile CHECKPOINT --quant int8-experts --context 32K "
+      "--sequences 16 -o model.mm1\n"
+      "  mm1c compile examples/minimax-m1 --emit=mm1          (config.json "
+      "alone is enough for the IR)\n"
       "  mm1c compile CHECKPOINT --emit=fused | mm1-opt --my-pass");
-  compileApp->add_option("CHECKPOINT", compile.model, "A folder with config.json and safetensors")->required();
-  compileApp->add_option("-o,--output", compile.output, "The artifact to make, or the file for --emit (default: stdout)");
-  compileApp->add_option("--target", compile.target, "What to generate code for: cpu, sm_80, sm_90a (CUDA: --emit=cuda only)")
-      ->check(CLI::IsMember({"cpu", "sm_80", "sm_90a"}))->capture_default_str();
-  compileApp->add_option("--emit", compile.emit, "Stop at a stage and print it: mm1, sharded, quantized, fused, plan, llvm, asm, cuda")
-      ->check(CLI::IsMember({"mm1", "sharded", "quantized", "fused", "plan", "llvm", "asm", "cuda", "artifact"}))->capture_default_str();
-  compileApp->add_option("--quant", compile.quant, "How weights are stored")->check(quantNames)->capture_default_str();
-  compileApp->add_option("--compute", compile.compute, "What activations are rounded to")
-      ->check(CLI::IsMember({"bf16", "f32"}))->capture_default_str();
+  compileApp
+      ->add_option("CHECKPOINT", compile.model,
+                   "A folder with config.json and safetensors")
+      ->required();
+  compileApp->add_option(
+      "-o,--output", compile.output,
+      "The artifact to make, or the file for --emit (default: stdout)");
+  compileApp
+      ->add_option("--target", compile.target,
+                   "What to generate code for: cpu, sm_80, sm_90a (CUDA: "
+                   "--emit=cuda only)")
+      ->check(CLI::IsMember({"cpu", "sm_80", "sm_90a"}))
+      ->capture_default_str();
+  compileApp
+      ->add_option("--emit", compile.emit,
+                   "Stop at a stage and print it: mm1, sharded, quantized, "
+                   "fused, plan, llvm, asm, cuda")
+      ->check(CLI::IsMember({"mm1", "sharded", "quantized", "fused", "plan",
+                             "llvm", "asm", "cuda", "artifact"}))
+      ->capture_default_str();
+  compileApp->add_option("--quant", compile.quant, "How weights are stored")
+      ->check(quantNames)
+      ->capture_default_str();
+  compileApp
+      ->add_option("--compute", compile.compute,
+                   "What activations are rounded to")
+      ->check(CLI::IsMember({"bf16", "f32"}))
+      ->capture_default_str();
   compileApp->add_option("--gpus", compile.gpus, "Ranks to shard over")
-      ->check(CLI::Range(int64_t(1), int64_t(4096)))->capture_default_str();
-  addParsed(compileApp, "--sequences", compile.sequences, parseCount, "Sequences at once, at most", "8");
-  addParsed(compileApp, "--context", compile.context, parseCount, "Tokens of one sequence, at most", "the model's, up to 32K");
-  addParsed(compileApp, "--prefill-tokens", compile.prefillTokens, parseCount, "Tokens of one prefill step, at most", "512");
-  addParsed(compileApp, "--memory", compile.memoryBytes, parseBytes, "Memory to pack weights with", "2GiB");
-  compileApp->add_option("--threads", compile.threads, "Threads to pack weights with (0: all processors)")->capture_default_str();
-  compileApp->add_option("--schedule", compile.schedule, "Override schedules, e.g. matmul.panels=4");
-  compileApp->add_option("--tuning-file", compile.tuningFile, "Schedules from a JSON file");
-  compileApp->add_option("--golden-tokens", compile.goldenTokens, "Length of the self-test prompts stored in the artifact")
-      ->check(CLI::Range(int64_t(1), int64_t(4096)))->capture_default_str();
-  compileApp->add_flag("--force", compile.force, "Replace an artifact that is already there");
+      ->check(CLI::Range(int64_t(1), int64_t(4096)))
+      ->capture_default_str();
+  addParsed(compileApp, "--sequences", compile.sequences, parseCount,
+            "Sequences at once, at most", "8");
+  addParsed(compileApp, "--context", compile.context, parseCount,
+            "Tokens of one sequence, at most", "the model's, up to 32K");
+  addParsed(compileApp, "--prefill-tokens", compile.prefillTokens, parseCount,
+            "Tokens of one prefill step, at most", "512");
+  addParsed(compileApp, "--memory", compile.memoryBytes, parseBytes,
+            "Memory to pack weights with", "2GiB");
+  compileApp
+      ->add_option("--threads", compile.threads,
+                   "Threads to pack weights with (0: all processors)")
+      ->capture_default_str();
+  compileApp->add_option("--schedule", compile.schedule,
+                         "Override schedules, e.g. matmul.panels=4");
+  compileApp->add_option("--tuning-file", compile.tuningFile,
+                         "Schedules from a JSON file");
+  compileApp
+      ->add_option("--golden-tokens", compile.goldenTokens,
+                   "Length of the self-test prompts stored in the artifact")
+      ->check(CLI::Range(int64_t(1), int64_t(4096)))
+      ->capture_default_str();
+  compileApp->add_flag("--force", compile.force,
+                       "Replace an artifact that is already there");
   compileApp->add_flag("--quiet", compile.quiet, "No progress");
 
   ReferenceArguments reference;
   CLI::App *referenceApp = app.add_subcommand(
-      "reference", "Logits of a checkpoint in double precision: what the compiled model is measured against");
-  referenceApp->add_option("CHECKPOINT", reference.checkpoint, "A folder with config.json and safetensors")->required();
-  referenceApp->add_option("--ids", reference.ids, "A JSON list of token ids")->required();
-  referenceApp->add_option("--output", reference.output, "The safetensors file to write: logits [T, V], F64")->required();
-  referenceApp->add_option("--quant", reference.quant, "Quantise as the compiler would")->check(quantNames)->capture_default_str();
+      "reference", "Logits of a checkpoint in double precision: what the "
+                   "compiled model is measured against");
+  referenceApp
+      ->add_option("CHECKPOINT", reference.checkpoint,
+                   "A folder with config.json and safetensors")
+      ->required();
+  referenceApp->add_option("--ids", reference.ids, "A JSON list of token ids")
+      ->required();
+  referenceApp
+      ->add_option("--output", reference.output,
+                   "The safetensors file to write: logits [T, V], F64")
+      ->required();
+  referenceApp
+      ->add_option("--quant", reference.quant, "Quantise as the compiler would")
+      ->check(quantNames)
+      ->capture_default_str();
 
   VerifyArguments verify;
   CLI::App *verifyApp = app.add_subcommand(
-      "verify", "Compare an artifact with the reference evaluator on its own prompts");
-  verifyApp->add_option("ARTIFACT", verify.artifact, "What mm1c compile made")->required();
-  verifyApp->add_option("--checkpoint", verify.checkpoint, "Compute the reference from this checkpoint, instead of the logits stored in the artifact");
-  verifyApp->add_option("--threads", verify.threads, "Threads to run with (0: all processors)")->capture_default_str();
+      "verify",
+      "Compare an artifact with the reference evaluator on its own prompts");
+  verifyApp->add_option("ARTIFACT", verify.artifact, "What mm1c compile made")
+      ->required();
+  verifyApp->add_option("--checkpoint", verify.checkpoint,
+                        "Compute the reference from this checkpoint, instead "
+                        "of the logits stored in the artifact");
+  verifyApp
+      ->add_option("--threads", verify.threads,
+                   "Threads to run with (0: all processors)")
+      ->capture_default_str();
   verifyApp->add_flag("--json", verify.json, "Print JSON instead of a verdict");
 
   try {

@@ -28,7 +28,8 @@ struct Prompt {
   int64_t vocab = 0;
 };
 
-std::vector<Prompt> readPrompts(const std::string &name, const std::string &logitsKey) {
+std::vector<Prompt> readPrompts(const std::string &name,
+                                const std::string &logitsKey) {
   auto file = SafeTensorsFile::open(goldenFolder(name) + "/golden.safetensors");
   EXPECT_TRUE(file) << (file ? "" : file.error().message);
   std::vector<Prompt> prompts;
@@ -55,9 +56,11 @@ std::vector<Prompt> readPrompts(const std::string &name, const std::string &logi
 
 void compile(const std::string &name, const std::string &artifact,
              std::vector<std::string> options) {
-  std::vector<std::string> arguments{"compile", goldenFolder(name), "--target", "cpu", "--quiet",
-                                     "--context", "1024", "--prefill-tokens", "256",
-                                     "--sequences", "4", "-o", artifact};
+  std::vector<std::string> arguments{
+      "compile", goldenFolder(name), "--target", "cpu",
+      "--quiet", "--context",        "1024",     "--prefill-tokens",
+      "256",     "--sequences",      "4",        "-o",
+      artifact};
   arguments.insert(arguments.end(), options.begin(), options.end());
   Outcome outcome = run("mm1c", arguments);
   ASSERT_EQ(outcome.exitCode, 0) << name << ": " << outcome.err;
@@ -68,8 +71,10 @@ std::vector<float> runLogits(const std::string &artifact, const Prompt &prompt,
                              const std::vector<std::string> &options) {
   TemporaryFolder folder;
   writeText(folder.path("ids.json"), jsonList(prompt.ids));
-  std::vector<std::string> arguments{"logits", artifact, "--ids", folder.path("ids.json"),
-                                     "--output", folder.path("logits.safetensors")};
+  std::vector<std::string> arguments{
+      "logits",   artifact,
+      "--ids",    folder.path("ids.json"),
+      "--output", folder.path("logits.safetensors")};
   arguments.insert(arguments.end(), options.begin(), options.end());
   Outcome outcome = run("mm1-run", arguments);
   EXPECT_EQ(outcome.exitCode, 0) << outcome.err;
@@ -80,7 +85,8 @@ std::vector<float> runLogits(const std::string &artifact, const Prompt &prompt,
     ADD_FAILURE() << "no F32 tensor 'logits'";
     return {};
   }
-  EXPECT_EQ(logits->shape, (std::vector<int64_t>{int64_t(prompt.ids.size()), prompt.vocab}));
+  EXPECT_EQ(logits->shape,
+            (std::vector<int64_t>{int64_t(prompt.ids.size()), prompt.vocab}));
   auto values = logits->elements<float>();
   return {values.begin(), values.end()};
 }
@@ -97,7 +103,8 @@ double maxError(const Prompt &prompt, const std::vector<float> &logits) {
 }
 
 /// KL divergence of the reference's next-token distribution from ours at stored position i.
-double divergence(const Prompt &prompt, const std::vector<float> &logits, size_t i) {
+double divergence(const Prompt &prompt, const std::vector<float> &logits,
+                  size_t i) {
   const double *p = &prompt.logits[i * prompt.vocab];
   const float *q = &logits[prompt.positions[i] * prompt.vocab];
   double maxP = -INFINITY, maxQ = -INFINITY, sumP = 0, sumQ = 0, kl = 0;
@@ -131,11 +138,13 @@ TEST_P(GoldenLogits, FloatCompute) {
     std::vector<std::vector<std::string>> ways{{}};
     if (length > 2) {
       ways.push_back({"--prefill-chunk", "7"});
-      ways.push_back({"--prefill-chunk", "100", "--decode-from", std::to_string(length - 2)});
+      ways.push_back({"--prefill-chunk", "100", "--decode-from",
+                      std::to_string(length - 2)});
     }
     if (length > 1 && length <= 64) {
       ways.push_back({"--decode-from", "1"});
-      ways.push_back({"--decode-from", std::to_string(length / 2), "--threads", "1"});
+      ways.push_back(
+          {"--decode-from", std::to_string(length / 2), "--threads", "1"});
     }
     for (const auto &way : ways) {
       std::string how;
@@ -152,7 +161,8 @@ TEST_P(GoldenLogits, Int8Experts) {
   if (prompts.empty())
     GTEST_SKIP() << "the case stores no int8 logits";
   std::string artifact = folder.path("int8.mm1");
-  compile(GetParam(), artifact, {"--compute", "f32", "--quant", "int8-experts"});
+  compile(GetParam(), artifact,
+          {"--compute", "f32", "--quant", "int8-experts"});
   for (const Prompt &prompt : prompts)
     EXPECT_LE(maxError(prompt, runLogits(artifact, prompt, {})), 1e-4)
         << prompt.ids.size() << " tokens";
@@ -185,13 +195,15 @@ TEST_P(GoldenLogits, SameBitsFromAnyThreadCount) {
   const Prompt prompt = readPrompts(GetParam(), "logits").back();
   auto one = runLogits(artifact, prompt, {"--threads", "1"});
   for (const char *threads : {"2", "3", "5"})
-    EXPECT_EQ(one, runLogits(artifact, prompt, {"--threads", threads})) << threads << " threads";
+    EXPECT_EQ(one, runLogits(artifact, prompt, {"--threads", threads}))
+        << threads << " threads";
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenLogits, testing::ValuesIn(goldenCases()), [](const auto &info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, GoldenLogits, testing::ValuesIn(goldenCases()),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 } // namespace

@@ -15,7 +15,8 @@ struct Outcome {
 };
 
 /// Runs build/bin/PROGRAM with these arguments and waits for it.
-Outcome run(const std::string &program, const std::vector<std::string> &arguments);
+Outcome run(const std::string &program,
+            const std::vector<std::string> &arguments);
 
 /// A folder that goes away with the object.
 class TemporaryFolder {
@@ -23,7 +24,9 @@ public:
   TemporaryFolder();
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder &) = delete;
-  std::string path(const std::string &name) const { return (folder / name).string(); }
+  std::string path(const std::string &name) const {
+    return (folder / name).string();
+  }
 
 private:
   std::filesystem::path folder;

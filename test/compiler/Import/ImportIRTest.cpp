@@ -234,5 +234,5 @@ TEST(ImportIR, SayWhichWeightNoFunctionLoads) {
     return success();
   });
   EXPECT_TRUE(failed(verifyImported(**module, checkpoint)));
-  EXPECT_EQ(message, "'mm1.weight' op is loaded by no function");
+  EXPECT_EQ(message, "'mm1.weight' op is used by no function");
 }

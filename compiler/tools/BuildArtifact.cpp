@@ -1,0 +1,137 @@
+//===- BuildArtifact.cpp - From a plan to an artifact on disk -----------------===//
+#include "compiler/tools/BuildArtifact.h"
+
+#include "compiler/Artifact/ArtifactWriter.h"
+#include "compiler/Codegen/CPU/ObjectFile.h"
+#include "compiler/Reference/ReferenceCommand.h"
+#include "compiler/tools/Golden.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace mm1 {
+
+namespace {
+
+/// One line on stderr while weights are packed: rewritten on a terminal, every ten seconds in a log.
+class PackReport {
+public:
+  explicit PackReport(bool quiet)
+      : quiet(quiet), isTerminal(::isatty(STDERR_FILENO)) {}
+
+  void operator()(const PackProgress &progress) {
+    if (quiet)
+      return;
+    bool done = progress.doneBytes == progress.totalBytes;
+    double elapsed = progress.bytesPerSecond > 0
+                         ? double(progress.doneBytes) / progress.bytesPerSecond
+                         : 0;
+    if (!done && elapsed < shown + (isTerminal ? 0.2 : 10))
+      return;
+    shown = elapsed;
+    std::fprintf(
+        stderr, "%spacking weights: %.2f of %.2f GB, %.2f GB/s, %.0f s left%s",
+        isTerminal ? "\r" : "", double(progress.doneBytes) * 1e-9,
+        double(progress.totalBytes) * 1e-9, progress.bytesPerSecond * 1e-9,
+        progress.secondsLeft, isTerminal && !done ? "  " : "\n");
+  }
+
+private:
+  bool quiet, isTerminal;
+  double shown = 0;
+};
+
+/// Compiles all kernels for one level and reads the library's bytes. Raises `scratch` to what this level needs.
+Expected<ArtifactFile> buildKernels(ModuleOp plan,
+                                    const mlir::mm1::cpu::CPUTarget &target,
+                                    std::vector<uint64_t> &scratch) {
+  auto kernels = emitKernels(plan, target);
+  if (failed(kernels))
+    return internalError("codegen for " + target.name.str() + " failed");
+  scratch.resize(kernels->kernels.size());
+  for (size_t i = 0; i < scratch.size(); ++i)
+    scratch[i] = std::max(
+        scratch[i], static_cast<uint64_t>(kernels->kernels[i].scratchBytes));
+
+  std::string name = "cpu-" + target.name.str() + ".so";
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() /
+      ("mm1c-" + std::to_string(::getpid()) + "-" + name);
+  std::error_code ignored;
+  bool compiled = succeeded(mlir::mm1::cpu::compileToSharedObject(
+      *kernels->module, target, path.string()));
+  std::ostringstream bytes;
+  if (compiled)
+    bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  std::filesystem::remove(path, ignored);
+  if (!compiled)
+    return machineError("compiling the kernels for " + target.name.str() +
+                        " failed");
+  return ArtifactFile{"kernels/" + name, bytes.str()};
+}
+
+} // namespace
+
+Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
+                     const CompileArguments &arguments) {
+  ArtifactOptions options;
+  options.output = arguments.output;
+  options.replace = arguments.force;
+  if (Status status = checkOutput(options.output, options.replace); !status)
+    return status;
+  options.checkpointFolder = arguments.model;
+  if (std::filesystem::is_regular_file(options.checkpointFolder))
+    options.checkpointFolder =
+        std::filesystem::path(options.checkpointFolder).parent_path().string();
+  options.scheme = arguments.quant;
+  options.command = "mm1c compile CHECKPOINT --target cpu --compute " +
+                    arguments.compute + " --quant " + arguments.quant +
+                    " --sequences " + std::to_string(arguments.sequences) +
+                    " -o OUTPUT";
+  options.selfTestTolerance = selfTestTolerance(arguments.compute);
+
+  std::vector<uint64_t> scratch;
+  for (const mlir::mm1::cpu::CPUTarget &target :
+       llvm::reverse(mlir::mm1::cpu::cpuTargets())) {
+    if (!arguments.quiet)
+      std::fprintf(stderr, "generating kernels for %s\n",
+                   target.name.str().c_str());
+    Expected<ArtifactFile> file = buildKernels(plan, target, scratch);
+    if (!file)
+      return file.takeError();
+    options.levels.push_back(target.name.str());
+    options.files.push_back(std::move(*file));
+  }
+
+  std::vector<int32_t> ids =
+      goldenPrompt(arguments.goldenTokens, checkpoint.config().vocabSize);
+  options.files.push_back({kGoldenIds, nlohmann::json(ids).dump() + "\n"});
+  if (checkpoint.sizeBytes() <= kMostGoldenBytes) {
+    auto logits = runReference(checkpoint, ids, arguments.quant);
+    if (!logits)
+      return logits.takeError();
+    Expected<std::string> golden = goldenFile(ids, logits->values);
+    if (!golden)
+      return golden.takeError();
+    options.files.push_back({kGoldenPrompts, std::move(*golden)});
+  }
+
+  options.notes["compute"] = arguments.compute;
+  options.pack.memoryBytes = arguments.memoryBytes;
+  options.pack.threads = arguments.threads;
+  PackReport report(arguments.quiet);
+  options.pack.progress = [&](const PackProgress &progress) {
+    report(progress);
+  };
+  return writeArtifact(plan, scratch, checkpoint, options);
+}
+
+} // namespace mm1
