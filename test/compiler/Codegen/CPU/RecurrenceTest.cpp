@@ -163,8 +163,8 @@ Batch freshBatch(const std::vector<int64_t> &lengths) {
 }
 
 TEST(Recurrence, MatchesDefinitionAtEveryLengthAndChunk) {
-  Batch batch =
-      freshBatch({1, 2, 3, 4, 31, 32, 33, 63, 64, 65, 128, 257, 513, 1000});
+  Batch batch = freshBatch(
+      {1, 2, 3, 4, 5, 6, 7, 8, 31, 32, 33, 63, 64, 65, 128, 257, 513, 1000});
   for (const CPUTarget *target : targetsHere())
     for (int64_t chunk : {1, 16, 50, 64, 256}) {
       SCOPED_TRACE(target->name.str() + ", chunk " + std::to_string(chunk));
@@ -275,6 +275,30 @@ TEST(Recurrence, BitsDependNeitherOnTasksNorOnTheBatch) {
   }
 }
 
+TEST(Recurrence, CutAtAMultipleOfTheChunkChangesNothing) {
+  for (const CPUTarget *target : targetsHere()) {
+    Shape shape{.size = 32, .chunk = 32, .slopes = {0.1, 0.002}};
+    auto kernel = compile(shape, *target);
+    ASSERT_TRUE(kernel);
+    Rows qkv(shape.type, 100, 3 * shape.heads * shape.size);
+    qkv.randomise(8);
+    Pool whole(shape, 1), cut(shape, 1);
+    Rows out =
+        run(*kernel, shape, Batch({{.past = 0, .count = 100}}), qkv, whole);
+    Rows rest(shape.type, 36, qkv.columns());
+    for (int64_t t = 0; t < 36; ++t)
+      for (int64_t c = 0; c < qkv.stride; ++c)
+        rest.set(t, c, qkv.at(64 + t, c));
+    run(*kernel, shape, Batch({{.past = 0, .count = 64}}), qkv, cut);
+    Rows end =
+        run(*kernel, shape, Batch({{.past = 64, .count = 36}}), rest, cut);
+    EXPECT_TRUE(whole.bytes == cut.bytes);
+    for (int64_t t = 0; t < 36; ++t)
+      for (int64_t c = 0; c < out.columns(); ++c)
+        ASSERT_EQ(out.at(64 + t, c), end.at(t, c));
+  }
+}
+
 // exp(-1e-5) rounded to f32 decays at a rate 0.1 % off: 3e-5 after these steps.
 TEST(Recurrence, ForgetsSlowlyAtTheRightRate) {
   for (const CPUTarget *target : targetsHere()) {
@@ -300,6 +324,43 @@ TEST(Recurrence, ForgetsSlowlyAtTheRightRate) {
           << "in steps of " << stride;
     }
   }
+}
+
+TEST(Recurrence, RefusesASchedulePerToken) {
+  MLIRContext context;
+  loadKernelDialects(context);
+  auto module = parseSourceString<ModuleOp>(R"(
+    func.func @f(%x: tensor<?x24xf32>, %s: tensor<1xf32, #mm1.padded<multiple = 32>>,
+                 %m: tensor<?x1x8x8xf32>, %i: tensor<?xi32>) -> tensor<?x8xf32> {
+      %y = mm1.cluster recurrence (%x, %s, %m, %i)
+          schedule {tasks = 1 : i64, unit = "tokens", per = 1 : i64}
+          : (tensor<?x24xf32>, tensor<1xf32, #mm1.padded<multiple = 32>>,
+             tensor<?x1x8x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {
+      ^bb0(%a: tensor<?x24xf32>, %b: tensor<1xf32, #mm1.padded<multiple = 32>>,
+           %c: tensor<?x1x8x8xf32>, %d: tensor<?xi32>):
+        %o, %n = mm1.lightning_attention %a, %b, %c batch(%d, %d, %d)
+            : (tensor<?x24xf32>, tensor<1xf32, #mm1.padded<multiple = 32>>,
+               tensor<?x1x8x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
+              -> (tensor<?x8xf32>, tensor<?x1x8x8xf32>)
+        mm1.yield %o : tensor<?x8xf32>
+      }
+      return %y : tensor<?x8xf32>
+    })",
+                                            &context);
+  ASSERT_TRUE(module);
+  mlir::mm1::ClusterOp cluster;
+  module->walk([&](mlir::mm1::ClusterOp op) { cluster = op; });
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message += diagnostic.str();
+    return success();
+  });
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  EXPECT_TRUE(
+      failed(emitKernel(cluster, "kernel", *findCPUTarget("x86-64-v3"), *out)));
+  EXPECT_NE(message.find("expects one task per head and sequence"),
+            std::string::npos)
+      << message;
 }
 
 } // namespace
