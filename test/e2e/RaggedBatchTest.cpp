@@ -1,0 +1,199 @@
+//===- RaggedBatchTest.cpp - Sequences of different lengths in one batch ------===//
+// Drives a compiled model through Session: several golden prompts share prefill and decode steps, in pieces of different lengths.
+// Every logit must be within the bound of GoldenLogitsTest of what the formulas give, as if the sequence had been alone.
+//===--------------------------------------------------------------------------===//
+#include "runtime/Artifact/SafeTensors.h"
+#include "runtime/Device/CpuDevice.h"
+#include "runtime/Session/Session.h"
+#include "test/e2e/Programs.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+using namespace mm1;
+using namespace mm1::test;
+
+namespace {
+
+constexpr double kBound = 1e-4; // f32 compute: see GoldenLogitsTest.cpp
+
+/// A sequence in flight: what it must see, and how far it is.
+struct Sequence {
+  std::vector<int32_t> ids;
+  std::map<int32_t, std::vector<double>> logits; ///< by position
+  uint32_t slot = 0;
+  size_t done = 0;
+};
+
+std::vector<Sequence> readSequences(const std::string &name, size_t longest) {
+  auto file = SafeTensorsFile::open(goldenFolder(name) + "/golden.safetensors");
+  EXPECT_TRUE(file) << (file ? "" : file.error().message);
+  std::vector<Sequence> sequences;
+  for (int k = 0; file; ++k) {
+    std::string prefix = "prompt." + std::to_string(k) + ".";
+    const SafeTensor *ids = file->find(prefix + "ids");
+    if (!ids)
+      break;
+    if (ids->elements<int32_t>().size() > longest)
+      continue;
+    Sequence sequence;
+    sequence.ids.assign(ids->elements<int32_t>().begin(),
+                        ids->elements<int32_t>().end());
+    const SafeTensor *logits = file->find(prefix + "logits");
+    size_t vocab = size_t(logits->shape[1]);
+    auto positions = file->find(prefix + "positions")->elements<int32_t>();
+    for (size_t i = 0; i < positions.size(); ++i) {
+      auto row = logits->elements<double>().subspan(i * vocab, vocab);
+      sequence.logits[positions[i]].assign(row.begin(), row.end());
+    }
+    sequences.push_back(std::move(sequence));
+  }
+  return sequences;
+}
+
+/// Compares a row of logits with what is stored for `position`, if anything is. Counts what was compared.
+void expectRow(const Sequence &sequence, size_t position,
+               std::span<const float> row, size_t &compared) {
+  auto wanted = sequence.logits.find(int32_t(position));
+  if (wanted == sequence.logits.end())
+    return;
+  double worst = 0;
+  for (size_t v = 0; v < row.size(); ++v)
+    worst = std::max(worst, std::abs(row[v] - wanted->second[v]));
+  EXPECT_LE(worst, kBound) << "sequence of " << sequence.ids.size()
+                           << " tokens at " << position;
+  ++compared;
+}
+
+std::unique_ptr<Session> openSession(const std::string &folder) {
+  auto artifact = Artifact::open(folder);
+  EXPECT_TRUE(artifact) << (artifact ? "" : artifact.error().message);
+  auto device = CpuDevice::create({});
+  EXPECT_TRUE(device);
+  if (!artifact || !device)
+    return nullptr;
+  auto session = Session::create(std::move(*artifact), std::move(*device));
+  EXPECT_TRUE(session) << (session ? "" : session.error().message);
+  return session ? std::move(*session) : nullptr;
+}
+
+class RaggedBatch : public testing::TestWithParam<const char *> {};
+
+TEST_P(RaggedBatch, SequencesDoNotDisturbEachOther) {
+  TemporaryFolder folder;
+  Outcome compiled =
+      run("mm1c", {"compile", goldenFolder(GetParam()), "--quiet", "--compute",
+                   "f32", "--context", "1024", "--prefill-tokens", "128",
+                   "--sequences", "4", "-o", folder.path("a.mm1")});
+  ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+  auto session = openSession(folder.path("a.mm1"));
+  ASSERT_TRUE(session);
+  auto sequences = readSequences(GetParam(), 300);
+  ASSERT_GE(sequences.size(), 2u);
+  if (sequences.size() > 4)
+    sequences.resize(4);
+
+  // Slots in another order than the sequences, and one that was used before.
+  auto used = session->open();
+  ASSERT_TRUE(used);
+  std::vector<int32_t> other{1, 2, 3};
+  ASSERT_TRUE(session->prefill({{*used, other}}));
+  session->close(*used);
+  for (size_t i = sequences.size(); i-- > 0;)
+    sequences[i].slot = *session->open();
+
+  // Pieces of 1, 18, 35, ... tokens in shared prefill steps, until three tokens of each sequence are left.
+  size_t compared = 0;
+  for (bool more = true; more;) {
+    std::vector<Session::Piece> batch;
+    std::vector<Sequence *> owners;
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Sequence &sequence = sequences[i];
+      size_t prefix = sequence.ids.size() > 3 ? sequence.ids.size() - 3 : 1;
+      size_t count =
+          std::min(prefix - std::min(prefix, sequence.done), 1 + 17 * i % 40);
+      if (count == 0)
+        continue;
+      batch.push_back({sequence.slot,
+                       std::span(sequence.ids).subspan(sequence.done, count)});
+      owners.push_back(&sequence);
+    }
+    more = !batch.empty();
+    if (!more)
+      break;
+    Status status = session->prefill(batch);
+    ASSERT_TRUE(status) << status.error().message;
+    uint32_t row = 0;
+    for (size_t i = 0; i < batch.size(); ++i)
+      for (size_t t = 0; t < batch[i].tokens.size(); ++t) {
+        auto logits = session->logits(row++, 1);
+        ASSERT_TRUE(logits);
+        expectRow(*owners[i], owners[i]->done + t, logits->row(0), compared);
+      }
+    for (size_t i = 0; i < batch.size(); ++i)
+      owners[i]->done += batch[i].tokens.size();
+  }
+
+  // The rest token by token, those that still run together.
+  for (;;) {
+    std::vector<Session::Next> batch;
+    std::vector<Sequence *> owners;
+    for (Sequence &sequence : sequences)
+      if (sequence.done < sequence.ids.size()) {
+        batch.push_back({sequence.slot, sequence.ids[sequence.done]});
+        owners.push_back(&sequence);
+      }
+    if (batch.empty())
+      break;
+    auto logits = session->decode(batch);
+    ASSERT_TRUE(logits) << logits.error().message;
+    for (size_t i = 0; i < owners.size(); ++i)
+      expectRow(*owners[i], owners[i]->done++, logits->row(uint32_t(i)),
+                compared);
+  }
+  EXPECT_GE(compared, sequences.size());
+}
+
+TEST_P(RaggedBatch, ASnapshotGoesOnInAnotherSlotWithTheSameBits) {
+  TemporaryFolder folder;
+  ASSERT_EQ(run("mm1c", {"compile", goldenFolder(GetParam()), "--quiet",
+                         "--context", "1024", "--prefill-tokens", "128",
+                         "--sequences", "4", "-o", folder.path("a.mm1")})
+                .exitCode,
+            0);
+  auto session = openSession(folder.path("a.mm1"));
+  ASSERT_TRUE(session);
+  Sequence sequence = readSequences(GetParam(), 300).back();
+  uint32_t first = *session->open();
+  size_t half = sequence.ids.size() / 2;
+  ASSERT_TRUE(prefillInChunks(*session, first,
+                              std::span(sequence.ids).first(half), 0,
+                              [](size_t, uint32_t) { return Status(); }));
+  auto snapshot = session->snapshot(first);
+  ASSERT_TRUE(snapshot);
+  auto logits = session->decode({{first, sequence.ids[half]}});
+  ASSERT_TRUE(logits);
+  std::vector<float> wanted(logits->row(0).begin(), logits->row(0).end());
+  session->close(first);
+
+  uint32_t other = *session->open(), second = *session->open();
+  ASSERT_TRUE(session->prefill({{other, std::span(sequence.ids).first(1)}}));
+  ASSERT_TRUE(session->restore(second, *snapshot));
+  logits = session->decode({{second, sequence.ids[half]}});
+  ASSERT_TRUE(logits);
+  EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), logits->row(0).begin()));
+}
+
+INSTANTIATE_TEST_SUITE_P(, RaggedBatch,
+                         testing::Values("base", "e-six-heads", "d-all-softmax",
+                                         "d-all-lightning",
+                                         "g-prenorm-residual"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+} // namespace
