@@ -107,14 +107,28 @@ private:
           RankedTensorType::get(tensor->shape,
                                 importType(context, tensor->type))));
     RecipeAttr recipe = recipeOf(sources, steps);
-    FailureOr<RankedTensorType> type =
-        recipe.inferType([&] { return emitError(loc); });
+    FailureOr<RankedTensorType> type = failure();
+    if (succeeded(checkOneType(tensors, loc)))
+      type = recipe.inferType([&] { return emitError(loc); });
     if (mlir::failed(type)) {
       failed = true;
       // Something, so that building can go on to the end.
       type = cast<SourceAttr>(sources.front()).getType();
     }
     return declare(symbol, recipe, *type, loc);
+  }
+
+  /// Tensors that make one weight must be stored alike.
+  LogicalResult checkOneType(ArrayRef<const CheckpointTensor *> tensors,
+                             Location loc) const {
+    for (const CheckpointTensor *tensor : tensors)
+      if (tensor->type != tensors.front()->type)
+        return emitError(loc)
+               << "is " << ::mm1::name(tensors.front()->type) << ", but '"
+               << tensor->name << "' is " << ::mm1::name(tensor->type)
+               << "; the experts of a layer make one weight, convert the "
+                  "checkpoint to one type";
+    return success();
   }
 
   RankedTensorType declare(StringRef symbol, RecipeAttr recipe,

@@ -1,5 +1,6 @@
 //===- ReferenceCommand.cpp - Logits of a checkpoint, in double precision -===//
 #include "compiler/Reference/ReferenceCommand.h"
+#include "compiler/Import/FirstError.h"
 #include "compiler/Import/ImportIR.h"
 #include "compiler/Reference/Evaluate.h"
 #include "passes/Passes.h"
@@ -10,33 +11,6 @@
 #include <filesystem>
 
 namespace mm1 {
-
-/// Collects what MLIR reports; the first error becomes ours.
-class FirstDiagnostic {
-public:
-  explicit FirstDiagnostic(mlir::MLIRContext &context)
-      : handler(&context, [this](mlir::Diagnostic &diagnostic) {
-          if (message.empty() &&
-              diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
-            keep(diagnostic);
-        }) {}
-
-  /// The message with the checkpoint prefix of its op in front.
-  Error take() const {
-    return inputError(message.empty() ? "the reference evaluator failed"
-                                      : message);
-  }
-
-private:
-  void keep(mlir::Diagnostic &diagnostic) {
-    if (auto loc = mlir::dyn_cast<mlir::NameLoc>(diagnostic.getLocation()))
-      message = loc.getName().str() + ": ";
-    message += diagnostic.str();
-  }
-
-  std::string message;
-  mlir::ScopedDiagnosticHandler handler;
-};
 
 Expected<std::vector<int32_t>>
 readTokenIds(const std::string &path, int64_t vocabSize, int64_t maxTokens) {
@@ -78,25 +52,25 @@ Expected<mlir::mm1::Tensor> runReference(const Checkpoint &checkpoint,
                                          const std::string &quant) {
   using namespace mlir;
   MLIRContext context;
-  FirstDiagnostic diagnostics(context);
+  FirstError error(&context);
   auto module = mlir::mm1::importModel(context, checkpoint,
                                        {mlir::mm1::ComputeType::F32});
   if (failed(module))
-    return diagnostics.take();
+    return error.take("import");
   PassManager passes(&context);
   passes.addPass(mlir::mm1::createQuantize({quant}));
   if (failed(passes.run(**module)))
-    return diagnostics.take();
+    return error.take("quantize");
 
   mlir::mm1::CheckpointWeights weights(checkpoint);
   mlir::mm1::ReferenceSession session(**module, weights,
                                       static_cast<int64_t>(ids.size()));
   auto hidden = session.append("prefill", ArrayRef(ids.data(), ids.size()));
   if (failed(hidden))
-    return diagnostics.take();
+    return error.take("reference");
   auto logits = session.head(*hidden);
   if (failed(logits))
-    return diagnostics.take();
+    return error.take("reference");
   return std::move(*logits);
 }
 
