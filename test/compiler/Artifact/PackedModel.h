@@ -1,0 +1,146 @@
+//===- PackedModel.h - A small model on its way to an artifact ------------===//
+// What the tests of this folder start from: a checkpoint of test/data/goldens,
+// imported and lowered to a plan as mm1c compile does it.
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "compiler/Artifact/ArtifactWriter.h"
+#include "compiler/Import/ImportIR.h"
+#include "dialects/Plan/Plan.h"
+#include "passes/Pipeline.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace mm1 {
+
+/// A folder of its own for one test, removed at its end.
+class TemporaryFolder {
+public:
+  TemporaryFolder() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "mm1-artifact-XXXXXX")
+            .string();
+    path = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  std::string operator/(const std::string &name) const {
+    return path + "/" + name;
+  }
+  /// Names of everything in it, sorted.
+  std::vector<std::string> list() const {
+    std::vector<std::string> names;
+    for (const auto &entry : std::filesystem::directory_iterator(path))
+      names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  std::string path;
+};
+
+/// A golden checkpoint and its plan.
+struct PackedModel {
+  explicit PackedModel(const std::string &folder,
+                       const std::string &scheme = "none")
+      : folder(folder) {
+    context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect,
+                        mlir::func::FuncDialect>();
+    auto loaded = ModelConfig::load(folder + "/config.json");
+    EXPECT_TRUE(loaded);
+    auto opened = Checkpoint::open(folder, *loaded);
+    EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
+    checkpoint.emplace(std::move(*opened));
+    auto imported = mlir::mm1::importModel(context, *checkpoint, {});
+    EXPECT_TRUE(mlir::succeeded(imported));
+    module = std::move(*imported);
+    mlir::mm1::PipelineOptions options;
+    options.scheme = scheme;
+    options.maxSequences = 2;
+    options.maxContext = 100;
+    options.prefillTokens = 20;
+    mlir::PassManager passes(&context);
+    mlir::mm1::buildPipeline(passes, options, mlir::mm1::Stage::Plan);
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module)));
+  }
+
+  /// A scratch size for every kernel: 0, 64, 128, ...
+  std::vector<uint64_t> scratchBytes() {
+    std::vector<uint64_t> sizes;
+    for ([[maybe_unused]] auto kernel : module->getOps<mlir::plan::KernelOp>())
+      sizes.push_back(64 * sizes.size());
+    return sizes;
+  }
+
+  std::string folder;
+  /// No threads of its own: some tests fork.
+  mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
+  std::optional<Checkpoint> checkpoint;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+inline std::string golden(const std::string &name) {
+  return std::string(MM1_TEST_DATA) + "/goldens/" + name;
+}
+
+inline std::string readText(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// Runs `work` in a process of its own; true when it ended by itself with exit
+/// code 0.
+template <typename Work> bool succeedsInChild(Work work) {
+  pid_t child = ::fork();
+  if (child == 0)
+    ::_exit(work() ? 0 : 1);
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+}
+
+/// Runs `work` in a process of its own and kills that when `condition` holds;
+/// false when it ended before.
+template <typename Work, typename Condition>
+bool killedInChild(Work work, Condition condition) {
+  pid_t child = ::fork();
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  int status = 0;
+  while (!condition()) {
+    if (::waitpid(child, &status, WNOHANG) == child)
+      return false;
+    ::usleep(1000);
+  }
+  ::kill(child, SIGKILL);
+  return ::waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+         WTERMSIG(status) == SIGKILL;
+}
+
+/// Options that pack on two threads of which one stops for ever behind its
+/// first piece, while the other goes on: a run that is sure to be killed with
+/// some tensors finished and one not.
+inline PackOptions stuckOptions() {
+  PackOptions options;
+  options.threads = 2;
+  options.progress = [](const PackProgress &) {
+    for (;;)
+      ::pause();
+  };
+  return options;
+}
+
+} // namespace mm1
