@@ -151,7 +151,7 @@ def ScheduleClusters : Pass<"mm1-schedule-clusters", "::mlir::func::FuncOp"> {
     where entry, kind, shape (of the weights) and target may be left out and later rules win. Overrides beat rules.
   }];
   let options = [
-    Option<"target", "target", "std::string", "\"cpu\"", "For which target: cpu">,
+    Option<"target", "target", "std::string", "\"cpu\"", "For which target: cpu, sm_80, sm_90a">,
     Option<"overrides", "overrides", "std::string", "\"\"", "Comma-separated [entry.]kind.key=value">,
     Option<"tuning", "tuning", "std::string", "\"\"", "A tuning file (JSON)">];
 }

@@ -4,7 +4,6 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
-#include <array>
 
 using namespace mlir;
 using namespace mlir::mm1;
@@ -44,12 +43,13 @@ SmallVector<PanelChoice> mm1::rankPanels(const Target &target,
   };
 
   SmallVector<PanelChoice> choices;
-  for (int64_t panels = 1; panels <= numPanels && (panels == 1 || fits(panels));
-       ++panels)
+  for (int64_t panels = target.matmulWarps;
+       panels == target.matmulWarps || (panels <= numPanels && fits(panels));
+       panels += target.matmulWarps)
     choices.push_back({panels, 1.0});
-  for (int64_t threads : std::array<int64_t, 4>{1, 2, 8, 32}) {
+  for (int64_t workers : target.workers) {
     auto elapsed = [&](const PanelChoice &choice) {
-      return llvm::divideCeil(tasks(choice.panels), threads) *
+      return llvm::divideCeil(tasks(choice.panels), workers) *
              seconds(choice.panels);
     };
     double best = elapsed(*llvm::min_element(

@@ -4,13 +4,14 @@
 // A matmul splits its output columns into panels (Target.h); the only question is how many panels P a task does.
 // Candidates are all P whose weights fit the budget of a task: with few tokens weights are read once, so the budget keeps
 // tasks short (streamBytes); with many tokens rows of activations pass by weights that stay in a core's cache
-// (residentBytes), and at least minTasks tasks must remain. P = 1 is always a candidate.
+// (residentBytes), and at least minTasks tasks must remain. P goes in steps of the target's warps, as each does one panel at
+// a time; one step (P = 1 on a CPU) is always a candidate.
 //
 //   seconds(P)      = weights / stream + rows * K * 4 / cache + flops / peak + taskSeconds    (few tokens: no middle terms)
-//   elapsed(P, n)   = ceil(tasks(P) / n) * seconds(P)                                          with n threads
-//   score(P)        = max over n in {1, 2, 8, 32} of elapsed(P, n) / min over P' of elapsed(P', n)
+//   elapsed(P, n)   = ceil(tasks(P) / n) * seconds(P)                                          with n workers
+//   score(P)        = max over the target's workers n of elapsed(P, n) / min over P' of elapsed(P', n)
 //
-// The plan does not know how many threads will run it, so the best P is the one that is never far from the best. Example:
+// A CPU's plan does not know how many threads will run it, so the best P is the one that is never far from the best. Example:
 // 2048 x 1024 bf16, few tokens: panels of 64 KiB; P = 1 loses 9 % to task overhead with one thread, P = 4 half of the
 // machine with 32; P = 2 wins. Matmul results do not depend on P (one sum over k, in order, per output).
 //===---------------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 //
 //   matmul, grouped_matmul   a task does `panels` panels of output columns for all rows, `rows` rows at a time
 //   row_reduction, elementwise, router   a task does `per` tokens
+//   the four above, where tasks have warps (Target.h): `warps` of them share the task
 //   recurrence               a task does one head of one sequence, `chunk` tokens at a time
 //   cache_append             a task does one KV head of one sequence
 //   attention                a task does one KV head for `per` consecutive tokens of the batch
@@ -104,8 +105,8 @@ struct ScheduleClustersPass : impl::ScheduleClustersBase<ScheduleClustersPass> {
     Location nowhere = UnknownLoc::get(context);
     facts = findTarget(target);
     if (!facts)
-      return emitError(nowhere)
-             << "unknown target '" << target << "'; known is cpu";
+      return emitError(nowhere) << "unknown target '" << target
+                                << "'; known are " << targetNames();
     rules.clear();
     auto take =
         [&](llvm::Expected<SmallVector<TuningRule>> more) -> LogicalResult {
@@ -145,12 +146,16 @@ struct ScheduleClustersPass : impl::ScheduleClustersBase<ScheduleClustersPass> {
       MatmulShape shape = matmulShape(cluster.getAnchorOp());
       knobs["panels"] = rankPanels(*facts, shape, manyTokens).front().panels;
       knobs["rows"] = tileRows(*facts, shape.weights);
+      if (facts->matmulWarps > 1)
+        knobs["warps"] = facts->matmulWarps;
       break;
     }
     case AnchorKind::Elementwise:
     case AnchorKind::RowReduction:
     case AnchorKind::Routing:
       knobs["per"] = rowsPerTask(*facts, rowBytes(cluster), manyTokens);
+      if (facts->rowWarps > 1)
+        knobs["warps"] = facts->rowWarps;
       break;
     case AnchorKind::Attention:
       knobs["per"] = manyTokens ? facts->queryTokens : 1;

@@ -1,6 +1,9 @@
 //===- Target.h - The facts about a target that fusion decides by --------------===//
 // Layouts and schedules follow from these numbers; nothing else in passes/Fuse knows a machine. A target that is added here
 // needs an emitter (compiler/Codegen) that reads its layouts.
+//
+//   cpu            any x86-64 or AArch64 with 16 or more vector registers; a task is a piece of work of one thread
+//   sm_80, sm_90a  NVIDIA GPUs (A100; H100 and H200); a task is a block, whose warps share the task's panels
 //===---------------------------------------------------------------------------===//
 #pragma once
 
@@ -27,6 +30,11 @@ struct Target {
       tileRows; // rows of activations against one panel; with n weights, tileRows / n rows against n panels
 
   // Tasks.
+  // Warps that share a task: the panels of a matmul, or the columns of a row. 1: no such thing.
+  int64_t matmulWarps;
+  int64_t rowWarps;
+  // How many tasks may run at once: threads or multiprocessors. A schedule must be good for each number.
+  ArrayRef<int64_t> workers;
   int64_t
       streamBytes; // few tokens: most bytes of weights a task reads, once, from memory
   int64_t
@@ -50,29 +58,13 @@ struct Target {
   }
 };
 
-/// The target of this name, or null. One is known: "cpu", any x86-64 or AArch64 with 16 or more vector registers.
-inline const Target *findTarget(StringRef name) {
-  static const Target cpu{
-      .name = "cpu",
-      .panel = 32,
-      .depthF32 = 1,
-      .depthBF16 = 2,
-      .depthI8 = 2,
-      .rowMultiple = 32,
-      .tileRows = 12,
-      .streamBytes = 256 << 10,
-      .residentBytes = 512 << 10,
-      .rowTaskBytes = 64 << 10,
-      .minTasks = 8,
-      .queryTokens = 16,
-      .chunkTokens = 64,
-      .streamBytesPerSecond = 15e9,
-      .cacheBytesPerSecond = 50e9,
-      .flopsPerSecond = 200e9,
-      .taskSeconds = 0.5e-6,
-      .manyTokens = 512,
-  };
-  return name == cpu.name ? &cpu : nullptr;
-}
+/// All targets: Target.cpp.
+ArrayRef<Target> allTargets();
+
+/// The target of this name, or null.
+const Target *findTarget(StringRef name);
+
+/// For messages: "cpu, sm_80, sm_90a".
+std::string targetNames();
 
 } // namespace mlir::mm1

@@ -51,7 +51,8 @@ struct TileWeightsPass : impl::TileWeightsBase<TileWeightsPass> {
     ModuleOp module = getOperation();
     const Target *facts = findTarget(target);
     if (!facts) {
-      module.emitError() << "unknown target '" << target << "'; known is cpu";
+      module.emitError() << "unknown target '" << target << "'; known are "
+                         << targetNames();
       return signalPassFailure();
     }
     SymbolTable symbols(module);

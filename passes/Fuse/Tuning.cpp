@@ -135,17 +135,19 @@ Error parseRule(const llvm::json::Value &json, SmallVector<TuningRule> &rules) {
 } // namespace
 
 ArrayRef<StringRef> mm1::knobsOf(AnchorKind kind) {
-  static constexpr StringRef matmul[] = {"panels", "rows"}, rowWise[] = {"per"},
-                             recurrence[] = {"chunk"};
+  static constexpr StringRef matmul[] = {"panels", "rows", "warps"},
+                             rowWise[] = {"per", "warps"},
+                             attention[] = {"per"}, recurrence[] = {"chunk"};
   switch (kind) {
   case AnchorKind::Matmul:
   case AnchorKind::GroupedMatmul:
     return matmul;
   case AnchorKind::Elementwise:
   case AnchorKind::RowReduction:
-  case AnchorKind::Attention:
   case AnchorKind::Routing:
     return rowWise;
+  case AnchorKind::Attention:
+    return attention;
   case AnchorKind::Recurrence:
     return recurrence;
   case AnchorKind::CacheAppend:

@@ -1,0 +1,169 @@
+//===- Nvrtc.cpp - NVIDIA's compiler for CUDA C++, where it is installed -===//
+// The functions are declared here as the library's C interface documents them
+// (CUDA Toolkit, "NVRTC"); none of its headers is needed to build.
+//===---------------------------------------------------------------------===//
+#include "compiler/Codegen/CUDA/Nvrtc.h"
+#include "compiler/Codegen/CUDA/DpHeader.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <dlfcn.h>
+#include <vector>
+
+using namespace mlir::mm1::cuda;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+
+namespace {
+
+// nvrtcResult: 0 is success. nvrtcProgram: an opaque pointer.
+using Result = int;
+using Program = struct OpaqueProgram *;
+
+constexpr StringRef kNames[] = {
+    "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
+    "/usr/local/cuda/lib64/libnvrtc.so", "/usr/local/cuda/lib/libnvrtc.so"};
+
+} // namespace
+
+struct Nvrtc::Library {
+  void *handle = nullptr;
+  Result (*version)(int *, int *) = nullptr;
+  const char *(*errorString)(Result) = nullptr;
+  Result (*createProgram)(Program *, const char *, const char *, int,
+                          const char *const *, const char *const *) = nullptr;
+  Result (*destroyProgram)(Program *) = nullptr;
+  Result (*compileProgram)(Program, int, const char *const *) = nullptr;
+  Result (*logSize)(Program, size_t *) = nullptr;
+  Result (*log)(Program, char *) = nullptr;
+  Result (*cubinSize)(Program, size_t *) = nullptr;
+  Result (*cubin)(Program, char *) = nullptr;
+
+  ~Library() {
+    if (handle)
+      dlclose(handle);
+  }
+
+  template <typename Function> bool find(Function &function, const char *name) {
+    function = reinterpret_cast<Function>(dlsym(handle, name));
+    return function != nullptr;
+  }
+  bool findAll() {
+    return find(version, "nvrtcVersion") &&
+           find(errorString, "nvrtcGetErrorString") &&
+           find(createProgram, "nvrtcCreateProgram") &&
+           find(destroyProgram, "nvrtcDestroyProgram") &&
+           find(compileProgram, "nvrtcCompileProgram") &&
+           find(logSize, "nvrtcGetProgramLogSize") &&
+           find(log, "nvrtcGetProgramLog") &&
+           find(cubinSize, "nvrtcGetCUBINSize") && find(cubin, "nvrtcGetCUBIN");
+  }
+};
+
+Expected<Nvrtc> Nvrtc::load() {
+  auto library = std::make_shared<Library>();
+  for (StringRef name : kNames) {
+    library->handle = dlopen(name.data(), RTLD_NOW | RTLD_LOCAL);
+    if (!library->handle)
+      continue;
+    if (library->findAll())
+      return Nvrtc(std::move(library));
+    return llvm::createStringError(
+        name + ": lacks functions of NVRTC 12 or 13; install another version");
+  }
+  return llvm::createStringError(
+      "cannot open NVRTC, tried " +
+      llvm::join(llvm::ArrayRef<StringRef>(kNames), ", ") +
+      "; install the CUDA toolkit's nvrtc package");
+}
+
+std::string Nvrtc::version() const {
+  int major = 0, minor = 0;
+  library->version(&major, &minor);
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+Expected<CompiledProgram> Nvrtc::compile(StringRef program,
+                                         StringRef arch) const {
+  std::string text = program.str();
+  const char *headers[] = {kDpHeader}, *names[] = {"dp.cuh"};
+  Program handle = nullptr;
+  // The name is part of the bytes: always the same one.
+  Result result = library->createProgram(&handle, text.c_str(), "mm1.cu", 1,
+                                         headers, names);
+  if (result)
+    return llvm::createStringError(StringRef("nvrtcCreateProgram: ") +
+                                   library->errorString(result));
+  llvm::scope_exit destroy([&] { library->destroyProgram(&handle); });
+
+  std::string architecture = ("--gpu-architecture=" + arch).str();
+  const char *options[] = {architecture.c_str(), "--std=c++17", "--fmad=false",
+                           "--ptxas-options=-v"};
+  result = library->compileProgram(handle, std::size(options), options);
+
+  CompiledProgram compiled;
+  size_t size = 0;
+  if (library->logSize(handle, &size) == 0 && size > 1) {
+    compiled.log.resize(size);
+    library->log(handle, compiled.log.data());
+    compiled.log.resize(compiled.log.find('\0')); // it ends with zeros
+  }
+  if (result)
+    return llvm::createStringError(
+        "NVRTC " + version() + " refuses the program for " + arch + ": " +
+        library->errorString(result) + "\n" + compiled.log);
+  if (library->cubinSize(handle, &size) != 0 || size == 0)
+    return llvm::createStringError("NVRTC " + version() +
+                                   " made no cubin for " + arch);
+  compiled.cubin.resize(size);
+  if (library->cubin(handle, compiled.cubin.data()) != 0)
+    return llvm::createStringError("NVRTC " + version() +
+                                   " does not give its cubin for " + arch);
+  compiled.resources = parseResources(compiled.log);
+  return compiled;
+}
+
+/// The number in front of `what`: 12 in "..., 12 bytes spill stores, ...".
+static int64_t numberBefore(StringRef line, StringRef what) {
+  size_t end = line.find(what);
+  if (end == StringRef::npos)
+    return 0;
+  StringRef before = line.take_front(end).rtrim();
+  size_t begin = before.find_last_not_of("0123456789");
+  int64_t number = 0;
+  before.substr(begin == StringRef::npos ? 0 : begin + 1)
+      .getAsInteger(10, number);
+  return number;
+}
+
+llvm::StringMap<KernelResources>
+mlir::mm1::cuda::parseResources(StringRef log) {
+  // ptxas info    : Compiling entry function 'silu_0' for 'sm_80'
+  // ptxas info    : Function properties for silu_0
+  //     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+  // ptxas info    : Used 18 registers, used 0 barriers, 376 bytes cmem[0]
+  llvm::StringMap<KernelResources> resources;
+  KernelResources *current = nullptr;
+  while (!log.empty()) {
+    StringRef line;
+    std::tie(line, log) = log.split('\n');
+    if (size_t at = line.find("Compiling entry function '");
+        at != StringRef::npos)
+      current =
+          &resources[line.substr(at).split('\'').second.split('\'').first];
+    if (!current)
+      continue;
+    if (line.contains("bytes stack frame")) {
+      current->stackBytes += numberBefore(line, "bytes stack frame");
+      current->spillBytes += numberBefore(line, "bytes spill stores") +
+                             numberBefore(line, "bytes spill loads");
+    }
+    if (line.contains("Used ") && line.contains("registers")) {
+      current->registers = numberBefore(line, "registers");
+      current->sharedBytes = numberBefore(line, "bytes smem");
+    }
+  }
+  return resources;
+}
