@@ -5,29 +5,16 @@
 #include "runtime/Device/CpuDevice.h"
 #include "runtime/Device/CpuLevel.h"
 #include "runtime/Session/SelfTest.h"
+#include "test/runtime/Session/CountAllocations.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "test/runtime/Tiny/TinyModel.h"
 
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
-#include <new>
 #include <random>
 
 using namespace mm1;
 using namespace mm1::tiny;
-
-// Counts every allocation of this program.
-static std::atomic<uint64_t> allocations;
-void *operator new(size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void *memory = std::malloc(size ? size : 1))
-    return memory;
-  std::abort();
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 #define EXPECT_SAYS(MESSAGE, PART)                                             \
   EXPECT_NE((MESSAGE).find(PART), std::string::npos) << (MESSAGE)
@@ -362,7 +349,7 @@ TEST_F(SessionTest, TokenPathDoesNotAllocate) {
   const Session::Piece pieces[] = {{a, prompt}, {b, prompt}};
   const Session::Next next[] = {{a, 4}, {b, 5}};
   ASSERT_TRUE(session->prefill({{a, prompt}}));
-  uint64_t before = allocations;
+  uint64_t before = allocationCount();
   bool good = true;
   for (int i = 0; i < 2; ++i) {
     good = good && session->prefill(pieces) && session->lastLogits() &&
@@ -373,7 +360,7 @@ TEST_F(SessionTest, TokenPathDoesNotAllocate) {
     session->close(b);
     good = good && session->open() && session->open();
   }
-  uint64_t after = allocations;
+  uint64_t after = allocationCount();
   EXPECT_TRUE(good);
   EXPECT_EQ(after - before, 0u);
 }

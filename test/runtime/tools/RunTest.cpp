@@ -219,8 +219,7 @@ TEST_F(RunTest, EveryErrorHasItsExitCode) {
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1)
         << outcome.err;
   }
-  for (const std::string &text :
-       {"{}", "[1, -1]", "[1.5]", "[]", "[1", "[\"a\"]"}) {
+  for (const char *text : {"{}", "[1, -1]", "[1.5]", "[]", "[1", "[\"a\"]"}) {
     writeAll(files.path("bad.json"), text);
     Outcome outcome = run({"generate", "--ids", files.path("bad.json")});
     EXPECT_EQ(outcome.exitCode, 1);
