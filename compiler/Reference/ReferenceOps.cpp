@@ -269,8 +269,9 @@ std::pair<Tensor, Tensor> mlir::mm1::router(const Tensor &logits,
     // By falling p; the lower expert first among equals.
     std::vector<int64_t> order(experts);
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int64_t a, int64_t b) { return p[a] > p[b]; });
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return p[a] > p[b] || (p[a] == p[b] && a < b);
+    });
     double sum = 0;
     for (int64_t j = 0; j < choices; ++j)
       sum += p[order[j]];
