@@ -53,8 +53,10 @@ protected:
     std::vector<::mm1::TensorDecl> decls;
     for (const StoredTensor &tensor : tensors)
       decls.push_back(tensor.decl);
+    ::mm1::SafeTensorsWriter::Options options;
+    options.alignment = 1; // no padding tensors in between
     auto writer = Golden::require(::mm1::SafeTensorsWriter::create(
-        folder / "model.safetensors", decls, {.alignment = 1}));
+        folder / "model.safetensors", decls, options));
     for (auto [i, tensor] : llvm::enumerate(tensors))
       EXPECT_TRUE(writer.write(i, 0, tensor.bytes));
     EXPECT_TRUE(writer.finish());
@@ -129,7 +131,7 @@ TEST_F(CheckpointVariants, ExpertsOfTwoTypesAreRefused) {
       widenToF32(tensors.back());
   }
   // Float32 tensors first, or they would not be aligned.
-  llvm::stable_sort(tensors, [](const auto &a, const auto &b) {
+  llvm::sort(tensors, [](const StoredTensor &a, const StoredTensor &b) {
     return sizeBytes(a.decl.type) > sizeBytes(b.decl.type);
   });
   ::mm1::Checkpoint rewritten = write("base", tensors);

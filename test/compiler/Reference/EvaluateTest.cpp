@@ -63,7 +63,9 @@ std::vector<double> logitsAt(Stage stage, const std::string &name,
                              const std::string &scheme) {
   Golden golden(name);
   PassManager passes(&golden.context);
-  buildPipeline(passes, {.scheme = scheme}, stage);
+  PipelineOptions options;
+  options.scheme = scheme;
+  buildPipeline(passes, options, stage);
   EXPECT_TRUE(succeeded(passes.run(*golden.module)));
   bool hasClusters = false;
   golden.module->walk([&](ClusterOp) { hasClusters = true; });
