@@ -2,6 +2,7 @@
 #include "compiler/Import/RecipeMath.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -25,13 +26,13 @@ void toFloat(ElementType type, std::span<const std::byte> bytes,
 }
 
 float int8RowScale(std::span<const float> row) {
-  float largest = 0;
-  for (float w : row) {
-    if (std::isnan(w))
-      return w;
-    largest = std::max(largest, std::fabs(w));
-  }
-  return largest / 127.0f;
+  // Without their sign, the bits of floats are in the order of the numbers, and
+  // those of infinity and NaN are above all: a maximum of integers, which the
+  // compiler makes a vector loop of.
+  int32_t largest = 0;
+  for (float w : row)
+    largest = std::max(largest, std::bit_cast<int32_t>(w) & 0x7fffffff);
+  return std::bit_cast<float>(largest) / 127.0f;
 }
 
 void quantizeInt8Row(std::span<const float> row, float scale,
@@ -41,11 +42,15 @@ void quantizeInt8Row(std::span<const float> row, float scale,
     std::fill(out.begin(), out.end(), int8_t(0));
     return;
   }
-  // nearbyint rounds half to even in the default rounding mode. The clamp only
-  // matters when the scale is so small that it lost bits.
-  for (size_t i = 0; i < row.size(); ++i)
-    out[i] = static_cast<int8_t>(
-        std::clamp(std::nearbyint(row[i] / scale), -127.0f, 127.0f));
+  // Below 2^22, adding 1.5 * 2^23 leaves no bits for a fraction, so the sum is
+  // rounded to an integer, half to even in the default rounding mode: what
+  // nearbyint does, in a vector loop. The clamp only matters when the scale is
+  // so small that it lost bits.
+  constexpr float kNoFraction = 12582912.0f;
+  for (size_t i = 0; i < row.size(); ++i) {
+    float quotient = std::clamp(row[i] / scale, -127.0f, 127.0f);
+    out[i] = static_cast<int8_t>((quotient + kNoFraction) - kNoFraction);
+  }
 }
 
 } // namespace mm1
