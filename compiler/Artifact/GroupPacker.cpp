@@ -40,8 +40,9 @@ uint64_t bytesPerRow(const PackGroup &group) {
 /// More than this gains nothing: a piece should stay in the caches.
 constexpr uint64_t kLargestPieceBytes = uint64_t(4) << 20;
 
-/// A fault maps this many bytes around it (fault_around_bytes of Linux).
-constexpr uintptr_t kFaultAround = 65536;
+/// A fault maps the whole folio of the page cache that it meets; Linux has them
+/// up to this size, aligned to their own.
+constexpr uintptr_t kLargestFolio = uintptr_t(2) << 20;
 
 /// Calls `advise(begin, end)` for each run of stretches that follow each other.
 template <typename Advise>
@@ -193,8 +194,8 @@ void GroupPacker::releasePages(uintptr_t begin, uintptr_t end) const {
     uintptr_t last = first + mapping.size();
     if (begin < first || end > last)
       continue;
-    begin -= std::min(begin - first, kFaultAround);
-    end += std::min(last - end, kFaultAround);
+    begin -= std::min(begin - first, kLargestFolio);
+    end += std::min(last - end, kLargestFolio);
     return advisePages(begin, end, MADV_DONTNEED);
   }
 }
