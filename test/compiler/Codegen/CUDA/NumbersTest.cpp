@@ -1,0 +1,456 @@
+//===- NumbersTest.cpp - What generated CUDA C++ computes -----------------===//
+// The text is compiled by the host's compiler over HostPrimitives.h and run;
+// results are compared with plain loops in double. Buffers lie as Layout.h says
+// and are guarded; outputs start as NaN, so that what is not written is seen.
+//===----------------------------------------------------------------------===//
+#include "CudaHarness.h"
+
+#include "dialects/Plan/Layout.h"
+#include "runtime/Support/ElementType.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <unistd.h>
+#include <vector>
+
+using namespace mlir::mm1::cuda::test;
+using llvm::formatv;
+
+namespace {
+
+enum class Element { F32, BF16, I8, I32 };
+
+int64_t bytesOf(Element element) {
+  return element == Element::I8 ? 1 : element == Element::BF16 ? 2 : 4;
+}
+
+/// Elements of one type, 64-byte aligned, with a guard of NaN behind them.
+class Buffer {
+public:
+  Buffer(Element element, int64_t size) : element(element), size(size) {
+    int64_t bytes = (size * bytesOf(element) + kGuard + 63) / 64 * 64;
+    memory.reset(static_cast<uint8_t *>(std::aligned_alloc(64, bytes)));
+    std::memset(memory.get(), 0xff, bytes);
+  }
+  void *data() const { return memory.get(); }
+  double get(int64_t i) const {
+    const uint8_t *at = memory.get() + i * bytesOf(element);
+    switch (element) {
+    case Element::I8:
+      return *reinterpret_cast<const int8_t *>(at);
+    case Element::BF16:
+      return ::mm1::bf16ToFloat(*reinterpret_cast<const uint16_t *>(at));
+    case Element::F32:
+      return *reinterpret_cast<const float *>(at);
+    case Element::I32:
+      return *reinterpret_cast<const int32_t *>(at);
+    }
+    return 0;
+  }
+  void set(int64_t i, double value) {
+    uint8_t *at = memory.get() + i * bytesOf(element);
+    switch (element) {
+    case Element::I8:
+      *reinterpret_cast<int8_t *>(at) = int8_t(value);
+      break;
+    case Element::BF16:
+      *reinterpret_cast<uint16_t *>(at) = ::mm1::floatToBf16(float(value));
+      break;
+    case Element::F32:
+      *reinterpret_cast<float *>(at) = float(value);
+      break;
+    case Element::I32:
+      *reinterpret_cast<int32_t *>(at) = int32_t(value);
+      break;
+    }
+  }
+  bool guardIsIntact() const {
+    for (int64_t i = 0; i < kGuard; ++i)
+      if (memory.get()[size * bytesOf(element) + i] != 0xff)
+        return false;
+    return true;
+  }
+  bool operator==(const Buffer &other) const {
+    return !std::memcmp(data(), other.data(), size * bytesOf(element));
+  }
+
+private:
+  static constexpr int64_t kGuard = 64;
+  struct Free {
+    void operator()(uint8_t *pointer) const { std::free(pointer); }
+  };
+  Element element;
+  int64_t size;
+  std::unique_ptr<uint8_t, Free> memory;
+};
+
+/// An activation: `rows` padded rows.
+struct Rows {
+  Rows(Element element, int64_t rows, int64_t columns)
+      : rows(rows), columns(columns), padded(mlir::plan::roundUp(columns, 32)),
+        stride(padded + (padded * bytesOf(element) % 1024 ? 0 : 32)),
+        buffer(element, rows * stride) {}
+  double at(int64_t r, int64_t c) const { return buffer.get(r * stride + c); }
+  Rows &randomise(int seed) {
+    std::mt19937 generator(seed);
+    std::normal_distribution<double> normal;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < padded; ++c)
+        buffer.set(r * stride + c, c < columns ? normal(generator) : 0.0);
+    return *this;
+  }
+  /// Compares with `expected(r, c)`, and the padding with zero.
+  void expectNear(const std::function<double(int64_t, int64_t)> &expected,
+                  double tolerance) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c)
+        ASSERT_NEAR(at(r, c), expected(r, c),
+                    tolerance * (1 + std::abs(expected(r, c))))
+            << "row " << r << ", column " << c;
+      for (int64_t c = columns; c < padded; ++c)
+        ASSERT_EQ(at(r, c), 0.0) << "row " << r << ", padding " << c;
+    }
+    EXPECT_TRUE(buffer.guardIsIntact());
+  }
+
+  int64_t rows, columns, padded, stride;
+  Buffer buffer;
+};
+
+/// A matrix [N, K] of values, and how `#mm1.tiled<4, 512 bytes>` stores it.
+struct Matrix {
+  Matrix(Element element, int64_t numRows, int64_t numColumns, int seed)
+      : columns(numColumns), values(numRows * numColumns),
+        depth(512 / bytesOf(element)),
+        steps(mlir::plan::ceilDiv(numColumns, depth)),
+        buffer(element, mlir::plan::ceilDiv(numRows, 4) * steps * 4 * depth) {
+    std::mt19937 generator(seed);
+    std::normal_distribution<double> normal(0.0, element == Element::I8 ? 40.0
+                                                                        : 0.25);
+    for (int64_t i = 0; i < mlir::plan::ceilDiv(numRows, 4) * steps * 4 * depth;
+         ++i)
+      buffer.set(i, 0.0);
+    for (int64_t n = 0; n < numRows; ++n)
+      for (int64_t k = 0; k < columns; ++k) {
+        int64_t at =
+            ((n / 4 * steps + k / depth) * 4 + n % 4) * depth + k % depth;
+        buffer.set(at, std::clamp(normal(generator), -127.0, 127.0));
+        values[n * columns + k] = buffer.get(at);
+      }
+  }
+  double at(int64_t n, int64_t k) const { return values[n * columns + k]; }
+
+  int64_t columns;
+  std::vector<double> values;
+  int64_t depth, steps;
+  Buffer buffer;
+};
+
+/// A kernel of generated text, compiled by the host's compiler.
+class HostKernel {
+public:
+  explicit HostKernel(const std::string &cluster) {
+    Emitted emitted = emitText(cluster);
+    EXPECT_EQ(emitted.error, "");
+    static int count = 0;
+    std::filesystem::path folder = testing::TempDir();
+    std::string base =
+        (folder / formatv("mm1-cuda-{0}-{1}", getpid(), count++).str())
+            .string();
+    std::ofstream(base + ".cpp") << "#include \"dp.cuh\"\n"
+                                 << emitted.text << "DP_HOST_LAUNCH(kernel)\n";
+    std::string command = formatv(
+        "'{0}' -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off "
+        "-DDP_PRIMITIVES='\"HostPrimitives.h\"' -I'{1}/kernels/dp/cuda' "
+        "-I'{1}/test/compiler/Codegen/CUDA' -o '{2}.so' '{2}.cpp'",
+        MM1_CXX_COMPILER, MM1_SOURCE_DIR, base);
+    EXPECT_EQ(std::system(command.c_str()), 0) << emitted.text;
+    library = dlopen((base + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
+    EXPECT_NE(library, nullptr) << dlerror();
+    if (library)
+      launch = reinterpret_cast<Launch>(dlsym(library, "launch"));
+    std::filesystem::remove(base + ".cpp");
+    std::filesystem::remove(base + ".so");
+  }
+  ~HostKernel() {
+    if (library)
+      dlclose(library);
+  }
+  HostKernel(const HostKernel &) = delete;
+
+  void run(std::vector<void *> buffers, int blocks, int64_t tokens) {
+    ASSERT_NE(launch, nullptr);
+    int64_t dims[] = {tokens, 1, 1};
+    buffers.push_back(dims);
+    launch(blocks, buffers.data());
+  }
+
+private:
+  using Launch = void (*)(int, void *const *);
+  void *library = nullptr;
+  Launch launch = nullptr;
+};
+
+double silu(double x) { return x / (1 + std::exp(-x)); }
+
+//===---------------------------------- Matmul ------------------------------===//
+
+/// silu(linear(x)) with a schedule.
+std::string linearSilu(const char *x, const char *w, int64_t depth, int64_t n,
+                       int64_t k, int panels, int rows, int warps) {
+  return formatv(R"(
+    func.func @f(%x: tensor<?x{4}x{0}>, %w: tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}> {{
+      %y = mm1.cluster matmul (%x, %w) schedule {{panels = {5}, per = 1, rows = {6}, tasks = {8}, unit = "one", warps = {7}}
+          : (tensor<?x{4}x{0}>, tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}> {{
+      ^bb0(%a: tensor<?x{4}x{0}>, %b: tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>):
+        %0 = mm1.linear %a weights(%b) : (tensor<?x{4}x{0}>, tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}>
+        %1 = mm1.silu %0 : tensor<?x{3}x{0}>
+        mm1.yield %1 : tensor<?x{3}x{0}>
+      }
+      return %y : tensor<?x{3}x{0}>
+    })",
+                 x, w, depth, n, k, panels, rows, warps,
+                 ((n + 3) / 4 + panels - 1) / panels);
+}
+
+void checkLinearSilu(Element x, const char *xName, Element w, const char *wName,
+                     int64_t n, int64_t k, double tolerance) {
+  HostKernel kernel(linearSilu(xName, wName, 512 / bytesOf(w), n, k, 3, 4, 2));
+  int blocks = int(((n + 3) / 4 + 2) / 3);
+  for (int64_t tokens : {1, 4, 11}) {
+    Rows in(x, tokens, k), out(x, tokens, n);
+    in.randomise(1);
+    Matrix weight(w, n, k, 2);
+    kernel.run({in.buffer.data(), weight.buffer.data(), out.buffer.data()},
+               blocks, tokens);
+    out.expectNear(
+        [&](int64_t r, int64_t c) {
+          double sum = 0;
+          for (int64_t i = 0; i < k; ++i)
+            sum += in.at(r, i) * weight.at(c, i);
+          return silu(sum);
+        },
+        tolerance);
+  }
+}
+
+// Float32 sums of some hundred products: 1e-5. A bf16 result has 8 bits: 2^-8.
+TEST(Numbers, LinearF32) {
+  checkLinearSilu(Element::F32, "f32", Element::F32, "f32", 50, 300, 1e-5);
+}
+TEST(Numbers, LinearBF16) {
+  checkLinearSilu(Element::BF16, "bf16", Element::BF16, "bf16", 64, 512,
+                  1.0 / 256);
+}
+TEST(Numbers, LinearOfBF16WeightsAndF32Rows) {
+  checkLinearSilu(Element::F32, "f32", Element::BF16, "bf16", 13, 40, 1e-5);
+}
+TEST(Numbers, LinearOfF32WeightsAndBF16Rows) {
+  checkLinearSilu(Element::BF16, "bf16", Element::F32, "f32", 16, 200,
+                  1.0 / 256);
+}
+
+TEST(Numbers, LinearBitsDependOnNoScheduleAndNoBatch) {
+  const int64_t n = 50, k = 700, tokens = 9;
+  Rows in(Element::F32, tokens, k), first(Element::F32, tokens, n);
+  in.randomise(3);
+  Matrix weight(Element::BF16, n, k, 4);
+  HostKernel one(linearSilu("f32", "bf16", 256, n, k, 1, 1, 1));
+  one.run({in.buffer.data(), weight.buffer.data(), first.buffer.data()}, 13,
+          tokens);
+  for (auto [panels, rows, warps] :
+       {std::tuple{4, 8, 4}, {5, 3, 2}, {13, 8, 8}}) {
+    HostKernel other(linearSilu("f32", "bf16", 256, n, k, panels, rows, warps));
+    Rows again(Element::F32, tokens, n), alone(Element::F32, 1, n);
+    int blocks = (13 + panels - 1) / panels;
+    other.run({in.buffer.data(), weight.buffer.data(), again.buffer.data()},
+              blocks, tokens);
+    other.run({in.buffer.data(), weight.buffer.data(), alone.buffer.data()},
+              blocks, 1);
+    for (int64_t c = 0; c < n; ++c) {
+      EXPECT_EQ(alone.at(0, c), first.at(0, c));
+      for (int64_t r = 0; r < tokens; ++r)
+        EXPECT_EQ(again.at(r, c), first.at(r, c));
+    }
+  }
+}
+
+TEST(Numbers, Int8WeightsWithScalesAndTwoResults) {
+  const int64_t n = 32, k = 600, tokens = 3;
+  HostKernel kernel(R"(
+    func.func @f(%x: tensor<?x600xbf16>, %w: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %s: tensor<32xf32>) -> tensor<?x32xf32> {
+      %y = mm1.cluster matmul (%x, %w, %w, %s, %s) schedule {panels = 4, per = 1, rows = 4, tasks = 2, unit = "one", warps = 4}
+          : (tensor<?x600xbf16>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32xf32>, tensor<32xf32>) -> tensor<?x32xf32> {
+      ^bb0(%a: tensor<?x600xbf16>, %b: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %c: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %p: tensor<32xf32>, %q: tensor<32xf32>):
+        %0:2 = mm1.linear %a weights(%b, %c) scales(%p, %q) : (tensor<?x600xbf16>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32xf32>, tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>)
+        %1 = mm1.silu %0#0 : tensor<?x32xf32>
+        %2 = mm1.mul %1, %0#1 : tensor<?x32xf32>
+        mm1.yield %2 : tensor<?x32xf32>
+      }
+      return %y : tensor<?x32xf32>
+    })");
+  Rows in(Element::BF16, tokens, k), out(Element::F32, tokens, n);
+  in.randomise(5);
+  Matrix gate(Element::I8, n, k, 6), up(Element::I8, n, k, 7);
+  Buffer gateScales(Element::F32, n), upScales(Element::F32, n);
+  for (int64_t i = 0; i < n; ++i) {
+    gateScales.set(i, 0.001 * double(i + 1) / 4);
+    upScales.set(i, 0.002 / double(i + 1));
+  }
+  kernel.run({in.buffer.data(), gate.buffer.data(), up.buffer.data(),
+              gateScales.data(), upScales.data(), out.buffer.data()},
+             2, tokens);
+  out.expectNear(
+      [&](int64_t r, int64_t c) {
+        double g = 0, u = 0;
+        for (int64_t i = 0; i < k; ++i) {
+          g += in.at(r, i) * gate.at(c, i);
+          u += in.at(r, i) * up.at(c, i);
+        }
+        return silu(g * gateScales.get(c)) * (u * upScales.get(c));
+      },
+      1e-5);
+}
+
+//===------------------------- Row reductions, elementwise ------------------===//
+
+TEST(Numbers, NormWithPrologueAndTwoResults) {
+  const int64_t columns = 300, tokens = 5;
+  HostKernel kernel(R"(
+    func.func @f(%x: tensor<?x300xf32>, %w: tensor<300xbf16, #mm1.padded<multiple = 32>>) -> (tensor<?x300xf32>, tensor<?x300xf32>) {
+      %y:2 = mm1.cluster row_reduction (%x, %x, %w) schedule {per = 2, tasks = 1, unit = "tokens", warps = 4}
+          : (tensor<?x300xf32>, tensor<?x300xf32>, tensor<300xbf16, #mm1.padded<multiple = 32>>) -> (tensor<?x300xf32>, tensor<?x300xf32>) {
+      ^bb0(%a: tensor<?x300xf32>, %b: tensor<?x300xf32>, %c: tensor<300xbf16, #mm1.padded<multiple = 32>>):
+        %0 = mm1.residual %a, %b alpha = 3.5565588200778455 beta = 0.5 : tensor<?x300xf32>
+        %1 = mm1.rms_norm %0, %c eps = 1.0e-5 : (tensor<?x300xf32>, tensor<300xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x300xf32>
+        %2 = mm1.sigmoid_gate %1, %b : tensor<?x300xf32>
+        mm1.yield %0, %2 : tensor<?x300xf32>, tensor<?x300xf32>
+      }
+      return %y#0, %y#1 : tensor<?x300xf32>, tensor<?x300xf32>
+    })");
+  Rows a(Element::F32, tokens, columns), b(Element::F32, tokens, columns),
+      sum(Element::F32, tokens, columns), out(Element::F32, tokens, columns);
+  a.randomise(8);
+  b.randomise(9);
+  Buffer weight(Element::BF16, 320);
+  for (int64_t i = 0; i < 320; ++i)
+    weight.set(i, i < columns ? 1.0 + 0.01 * double(i) : 0.0);
+  kernel.run({a.buffer.data(), b.buffer.data(), weight.data(),
+              sum.buffer.data(), out.buffer.data()},
+             3, tokens);
+  auto x = [&](int64_t r, int64_t c) {
+    return 3.5565588200778455 * a.at(r, c) + 0.5 * b.at(r, c);
+  };
+  sum.expectNear(x, 1e-6);
+  out.expectNear(
+      [&](int64_t r, int64_t c) {
+        double squares = 0;
+        for (int64_t i = 0; i < columns; ++i)
+          squares += x(r, i) * x(r, i);
+        double y =
+            x(r, c) / std::sqrt(squares / columns + 1e-5) * weight.get(c);
+        return y / (1 + std::exp(-b.at(r, c)));
+      },
+      1e-5);
+}
+
+TEST(Numbers, RopeWithItsAngles) {
+  const int64_t tokens = 3, headDim = 12, half = 4, columns = 36;
+  HostKernel angles(R"(
+    func.func @f(%p: tensor<?xi32>, %q: tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+      %y:2 = mm1.cluster elementwise (%p, %q) schedule {per = 1, tasks = 1, unit = "tokens", warps = 1}
+          : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+      ^bb0(%a: tensor<?xi32>, %b: tensor<4xf32>):
+        %0:2 = mm1.rope_angles %a, %b : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+        mm1.yield %0#0, %0#1 : tensor<?x4xf32>, tensor<?x4xf32>
+      }
+      return %y#0, %y#1 : tensor<?x4xf32>, tensor<?x4xf32>
+    })");
+  HostKernel rope(R"(
+    func.func @f(%x: tensor<?x36xf32>, %c: tensor<?x4xf32>) -> tensor<?x36xf32> {
+      %y = mm1.cluster elementwise (%x, %c, %c) schedule {per = 2, tasks = 1, unit = "tokens", warps = 1}
+          : (tensor<?x36xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x36xf32> {
+      ^bb0(%a: tensor<?x36xf32>, %b: tensor<?x4xf32>, %d: tensor<?x4xf32>):
+        %0 = mm1.rope %a, %b, %d head_dim = 12 : (tensor<?x36xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x36xf32>
+        mm1.yield %0 : tensor<?x36xf32>
+      }
+      return %y : tensor<?x36xf32>
+    })");
+  Buffer positions(Element::I32, tokens), frequencies(Element::F32, half);
+  for (int64_t t = 0; t < tokens; ++t)
+    positions.set(t, double(t * 1000003));
+  for (int64_t i = 0; i < half; ++i)
+    frequencies.set(i, std::pow(10.0, -double(i)));
+  Rows x(Element::F32, tokens, columns), y(Element::F32, tokens, columns),
+      cos(Element::F32, tokens, half), sin(Element::F32, tokens, half);
+  x.randomise(10);
+  angles.run({positions.data(), frequencies.data(), cos.buffer.data(),
+              sin.buffer.data()},
+             tokens, tokens);
+  auto angle = [&](int64_t t, int64_t i) {
+    return double(float(positions.get(t)) * float(frequencies.get(i)));
+  };
+  cos.expectNear([&](int64_t t, int64_t i) { return std::cos(angle(t, i)); },
+                 2e-7);
+  sin.expectNear([&](int64_t t, int64_t i) { return std::sin(angle(t, i)); },
+                 2e-7);
+  rope.run(
+      {x.buffer.data(), cos.buffer.data(), sin.buffer.data(), y.buffer.data()},
+      2, tokens);
+  y.expectNear(
+      [&](int64_t t, int64_t c) {
+        int64_t i = c % headDim;
+        if (i >= 2 * half)
+          return x.at(t, c);
+        if (i < half)
+          return x.at(t, c) * cos.at(t, i) - x.at(t, c + half) * sin.at(t, i);
+        return x.at(t, c) * cos.at(t, i - half) +
+               x.at(t, c - half) * sin.at(t, i - half);
+      },
+      1e-6);
+}
+
+TEST(Numbers, CombineOfEmbeddedRows) {
+  const int64_t tokens = 2;
+  HostKernel kernel(R"(
+    func.func @f(%x: tensor<?x3x40xbf16>, %w: tensor<?x3xf32>, %t: tensor<?xi32>, %e: tensor<7x40xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x40xbf16> {
+      %y = mm1.cluster elementwise (%x, %w, %t, %e) schedule {per = 1, tasks = 1, unit = "tokens", warps = 2}
+          : (tensor<?x3x40xbf16>, tensor<?x3xf32>, tensor<?xi32>, tensor<7x40xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x40xbf16> {
+      ^bb0(%a: tensor<?x3x40xbf16>, %b: tensor<?x3xf32>, %c: tensor<?xi32>, %d: tensor<7x40xbf16, #mm1.padded<multiple = 32>>):
+        %0 = mm1.combine %a, %b : (tensor<?x3x40xbf16>, tensor<?x3xf32>) -> tensor<?x40xbf16>
+        %1 = mm1.embedding %c, %d : (tensor<?xi32>, tensor<7x40xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x40xbf16>
+        %2 = mm1.residual %1, %0 alpha = 1.0 beta = 1.0 : tensor<?x40xbf16>
+        mm1.yield %2 : tensor<?x40xbf16>
+      }
+      return %y : tensor<?x40xbf16>
+    })");
+  Rows x(Element::BF16, tokens * 3, 40), w(Element::F32, tokens, 3),
+      y(Element::BF16, tokens, 40);
+  Buffer table(Element::BF16, 7 * 64), ids(Element::I32, tokens);
+  x.randomise(11);
+  w.randomise(12);
+  for (int64_t i = 0; i < 7 * 64; ++i)
+    table.set(i, i % 64 < 40 ? 0.125 * double(i % 37) : 0.0);
+  ids.set(0, 6);
+  ids.set(1, 2);
+  kernel.run({x.buffer.data(), w.buffer.data(), ids.data(), table.data(),
+              y.buffer.data()},
+             tokens, tokens);
+  y.expectNear(
+      [&](int64_t t, int64_t c) {
+        double sum = table.get(int64_t(ids.get(t)) * 64 + c);
+        for (int64_t j = 0; j < 3; ++j)
+          sum += w.at(t, j) * x.at(t * 3 + j, c);
+        return sum;
+      },
+      1.0 / 256);
+}
+
+} // namespace

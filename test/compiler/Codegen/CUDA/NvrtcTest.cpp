@@ -1,0 +1,102 @@
+//===- NvrtcTest.cpp - Generated programs through NVIDIA's compiler -------===//
+// Every kernel of small and of published models compiles for both targets,
+// without spilled registers. Needs NVRTC, but no GPU; skipped where there is
+// none. Nothing here says that a kernel computes the right numbers:
+// NumbersTest.cpp does.
+//===----------------------------------------------------------------------===//
+#include "CudaHarness.h"
+
+#include <cstdlib>
+
+using namespace mlir::mm1;
+using namespace mlir::mm1::cuda;
+using namespace mlir::mm1::cuda::test;
+
+namespace {
+
+struct Model {
+  const char *name, *folder;
+  ComputeType compute;
+  const char *scheme;
+};
+
+constexpr Model kModels[] = {
+    {"base_f32", "/test/data/goldens/base", ComputeType::F32, "none"},
+    {"base_bf16", "/test/data/goldens/base", ComputeType::BF16, "none"},
+    {"shared_expert", "/test/data/goldens/c-shared-expert", ComputeType::BF16,
+     "int8-experts"},
+    {"odd_vocab", "/test/data/goldens/k-odd-vocab", ComputeType::F32, "none"},
+    {"dense_int8", "/test/data/goldens/b-dense", ComputeType::BF16,
+     "int8-experts"},
+    {"minimax_m1", "/examples/minimax-m1", ComputeType::BF16, "int8-experts"},
+};
+
+class NvrtcTest
+    : public testing::TestWithParam<std::tuple<Model, const char *>> {};
+
+TEST_P(NvrtcTest, CompilesEveryKernelWithoutSpills) {
+  const auto &[model, arch] = GetParam();
+  std::string text = emitModel(std::string(MM1_SOURCE_DIR) + model.folder, arch,
+                               model.compute, model.scheme);
+  ASSERT_NE(text.find("DP_KERNEL"), std::string::npos) << text;
+  llvm::Expected<Nvrtc> nvrtc = Nvrtc::load();
+  if (!nvrtc)
+    GTEST_SKIP() << llvm::toString(nvrtc.takeError());
+  llvm::Expected<CompiledProgram> program = nvrtc->compile(text, arch);
+  ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError()) << text;
+
+  size_t kernels = 0;
+  for (size_t at = text.find("DP_KERNEL("); at != std::string::npos;
+       at = text.find("DP_KERNEL(", at + 1))
+    ++kernels;
+  EXPECT_EQ(program->resources.size(), kernels) << program->log;
+  for (const auto &kernel : program->resources) {
+    const KernelResources &needs = kernel.second;
+    EXPECT_EQ(needs.spillBytes, 0) << kernel.first().str() << "\n"
+                                   << program->log;
+    EXPECT_GT(needs.registers, 0) << kernel.first().str();
+    EXPECT_LE(needs.registers, 168) << kernel.first().str() << "\n" << text;
+  }
+  EXPECT_EQ(llvm::StringRef(program->cubin).take_front(4), "\x7f"
+                                                           "ELF");
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, NvrtcTest,
+                         testing::Combine(testing::ValuesIn(kModels),
+                                          testing::Values("sm_80", "sm_90a")),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param).name) +
+                                  "_" + std::get<1>(info.param);
+                         });
+
+TEST(Nvrtc, ReadsResourcesOfTheLog) {
+  auto resources = parseResources(
+      "ptxas info    : 0 bytes gmem\n"
+      "ptxas info    : Compiling entry function 'a_0' for 'sm_80'\n"
+      "ptxas info    : Function properties for a_0\n"
+      "    40 bytes stack frame, 16 bytes spill stores, 8 bytes spill loads\n"
+      "ptxas info    : Used 38 registers, used 1 barriers, 128 bytes smem, 400 "
+      "bytes cmem[0]\n"
+      "ptxas info    : Compiling entry function 'b_0' for 'sm_80'\n"
+      "ptxas info    : Used 6 registers, used 0 barriers\n");
+  ASSERT_EQ(resources.size(), 2u);
+  EXPECT_EQ(resources["a_0"].registers, 38);
+  EXPECT_EQ(resources["a_0"].stackBytes, 40);
+  EXPECT_EQ(resources["a_0"].spillBytes, 24);
+  EXPECT_EQ(resources["a_0"].sharedBytes, 128);
+  EXPECT_EQ(resources["b_0"].registers, 6);
+  EXPECT_EQ(resources["b_0"].spillBytes, 0);
+}
+
+TEST(Nvrtc, ReportsWhatTheCompilerRefuses) {
+  llvm::Expected<Nvrtc> nvrtc = Nvrtc::load();
+  if (!nvrtc)
+    GTEST_SKIP() << llvm::toString(nvrtc.takeError());
+  auto program = nvrtc->compile(
+      "#include \"dp.cuh\"\nDP_KERNEL(32) k() { wrong; }", "sm_80");
+  ASSERT_FALSE(bool(program));
+  EXPECT_NE(llvm::toString(program.takeError()).find("wrong"),
+            std::string::npos);
+}
+
+} // namespace

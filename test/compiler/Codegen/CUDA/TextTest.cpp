@@ -1,0 +1,171 @@
+//===- TextTest.cpp - The text of generated CUDA C++ ----------------------===//
+// Each case emits a cluster and compares with test/golden/cuda/NAME.cu. When the
+// text is meant to change, run the test with MM1_UPDATE_GOLDENS=1 and read the
+// difference. Then: the region decides the text, and what is refused.
+//===----------------------------------------------------------------------===//
+#include "CudaHarness.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+using namespace mlir::mm1;
+using namespace mlir::mm1::cuda::test;
+
+namespace {
+
+void expectGolden(const std::string &name, const std::string &source) {
+  Emitted emitted = emitText(source);
+  ASSERT_EQ(emitted.error, "");
+  std::string path =
+      std::string(MM1_SOURCE_DIR) + "/test/golden/cuda/" + name + ".cu";
+  if (std::getenv("MM1_UPDATE_GOLDENS")) {
+    std::ofstream(path) << emitted.text;
+    return;
+  }
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path << ": cannot read; MM1_UPDATE_GOLDENS=1 writes it";
+  std::stringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(emitted.text, golden.str());
+}
+
+std::string
+matmul(const std::string &schedule, const std::string &epilogue,
+       const std::string &encoding = "#mm1.tiled<panel = 4, depth = 256>") {
+  std::string w =
+      "tensor<192x64xbf16" + (encoding.empty() ? "" : ", " + encoding) + ">";
+  return R"(
+    func.func @f(%x: tensor<?x64xbf16>, %w: )" +
+         w + R"() -> tensor<?x192xbf16> {
+      %y = mm1.cluster matmul (%x, %w) )" +
+         schedule + " : (tensor<?x64xbf16>, " + w + R"() -> tensor<?x192xbf16> {
+      ^bb0(%a: tensor<?x64xbf16>, %b: )" +
+         w + R"():
+        %0 = mm1.linear %a weights(%b) : (tensor<?x64xbf16>, )" +
+         w + R"() -> tensor<?x192xbf16>
+        %1 = )" +
+         epilogue + R"( : tensor<?x192xbf16>
+        mm1.yield %1 : tensor<?x192xbf16>
+      }
+      return %y : tensor<?x192xbf16>
+    })";
+}
+
+constexpr const char *kMatmulSchedule =
+    R"(schedule {panels = 8, per = 1, rows = 8, tasks = 6, unit = "one", warps = 4})";
+
+TEST(CudaText, LinearSilu) {
+  expectGolden("linear_silu", matmul(kMatmulSchedule, "mm1.silu %0"));
+}
+
+TEST(CudaText, LinearInt8Residual) {
+  expectGolden("linear_int8_residual", R"(
+    func.func @f(%x: tensor<?x96xbf16>, %w: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %s: tensor<70xf32, #mm1.padded<multiple = 32>>, %r: tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+      %y = mm1.cluster matmul (%x, %w, %s, %r) schedule {panels = 4, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4}
+          : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>, tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+      ^bb0(%a: tensor<?x96xbf16>, %b: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %c: tensor<70xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x70xbf16>):
+        %0 = mm1.linear %a weights(%b) scales(%c) : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>) -> tensor<?x70xbf16>
+        %1 = mm1.residual %d, %0 alpha = 3.5565588200778455 beta = 1.0 : tensor<?x70xbf16>
+        mm1.yield %1 : tensor<?x70xbf16>
+      }
+      return %y : tensor<?x70xbf16>
+    })");
+}
+
+TEST(CudaText, ResidualRmsNorm) {
+  expectGolden("residual_rms_norm", R"(
+    func.func @f(%x: tensor<?x512xbf16>, %w: tensor<512xbf16>) -> (tensor<?x512xbf16>, tensor<?x512xbf16>) {
+      %y:2 = mm1.cluster row_reduction (%x, %x, %w) schedule {per = 1, tasks = 1, unit = "tokens", warps = 8}
+          : (tensor<?x512xbf16>, tensor<?x512xbf16>, tensor<512xbf16>) -> (tensor<?x512xbf16>, tensor<?x512xbf16>) {
+      ^bb0(%a: tensor<?x512xbf16>, %b: tensor<?x512xbf16>, %c: tensor<512xbf16>):
+        %0 = mm1.residual %a, %b alpha = 3.5565588200778455 beta = 1.0 : tensor<?x512xbf16>
+        %1 = mm1.rms_norm %0, %c eps = 1.0e-5 : (tensor<?x512xbf16>, tensor<512xbf16>) -> tensor<?x512xbf16>
+        mm1.yield %0, %1 : tensor<?x512xbf16>, tensor<?x512xbf16>
+      }
+      return %y#0, %y#1 : tensor<?x512xbf16>, tensor<?x512xbf16>
+    })");
+}
+
+TEST(CudaText, Rope) {
+  expectGolden("rope", R"(
+    func.func @f(%x: tensor<?x64xbf16>, %c: tensor<?x4xf32>) -> tensor<?x64xbf16> {
+      %y = mm1.cluster elementwise (%x, %c, %c) schedule {per = 4, tasks = 1, unit = "tokens", warps = 2}
+          : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16> {
+      ^bb0(%a: tensor<?x64xbf16>, %b: tensor<?x4xf32>, %d: tensor<?x4xf32>):
+        %0 = mm1.rope %a, %b, %d head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+        mm1.yield %0 : tensor<?x64xbf16>
+      }
+      return %y : tensor<?x64xbf16>
+    })");
+}
+
+// The epilogue is what the region says: no silu, no exponential.
+TEST(CudaText, RegionDecidesTheText) {
+  std::string silu = emitText(matmul(kMatmulSchedule, "mm1.silu %0")).text;
+  std::string square = emitText(matmul(kMatmulSchedule, "mm1.mul %0, %0")).text;
+  EXPECT_NE(silu.find("dp::exp("), std::string::npos);
+  EXPECT_EQ(square.find("dp::exp("), std::string::npos);
+  EXPECT_NE(square.find("const float mul = sum0 * sum0;"), std::string::npos)
+      << square;
+}
+
+TEST(CudaText, SpeaksOnlyDp) {
+  std::string text =
+      emitModel(std::string(MM1_SOURCE_DIR) + "/test/data/goldens/base",
+                "sm_80", ComputeType::BF16, "none");
+  ASSERT_NE(text.find("DP_KERNEL("), std::string::npos);
+  EXPECT_FALSE(std::regex_search(
+      text,
+      std::regex("threadIdx|blockIdx|__shared__|__global__|__shfl|asm|__sync")))
+      << text;
+}
+
+// Kinds of clusters without an emitter are named, and the others go on.
+TEST(CudaText, NamesWhatIsNotEmitted) {
+  std::string text =
+      emitModel(std::string(MM1_SOURCE_DIR) + "/test/data/goldens/base",
+                "sm_90a", ComputeType::BF16, "none");
+  for (const char *line : {"// @lightning_attention_0: not emitted: no CUDA "
+                           "emitter for 'recurrence' clusters yet\n",
+                           "// @expert_linear_0: not emitted: no CUDA emitter "
+                           "for 'grouped_matmul' clusters yet\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+}
+
+//===-------------------------------- Refusals ------------------------------===//
+
+void expectError(const std::string &source, const std::string &part) {
+  Emitted emitted = emitText(source);
+  EXPECT_EQ(emitted.text, "");
+  EXPECT_NE(emitted.error.find(part), std::string::npos) << emitted.error;
+}
+
+TEST(CudaText, RefusesWhatItCannotRead) {
+  expectError(matmul("", "mm1.silu %0"),
+              "expects a schedule: run schedule-clusters");
+  expectError(
+      matmul(kMatmulSchedule, "mm1.silu %0",
+             "#mm1.tiled<panel = 32, depth = 2>"),
+      "expects weights with encoding #mm1.tiled<panel = 4, depth = 256>");
+  expectError(matmul(kMatmulSchedule, "mm1.silu %0", ""),
+              "run tile-weights for a CUDA target");
+  expectError(
+      matmul(
+          R"(schedule {panels = 8, per = 1, rows = 12, tasks = 6, unit = "one", warps = 4})",
+          "mm1.silu %0"),
+      "'rows' from 1 to 8");
+  expectError(
+      matmul(
+          R"(schedule {panels = 8, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4})",
+          "mm1.silu %0"),
+      "one task for each 'panels' of its 48 panels");
+  expectError(
+      matmul(
+          R"(schedule {panels = 8, per = 1, rows = 8, tasks = 6, unit = "one"})",
+          "mm1.silu %0"),
+      "'warps' from 1 to 32");
+}
+
+} // namespace
