@@ -1,9 +1,9 @@
 //===- EmitMatmul.cpp - linear and expert_linear -------------------------===//
 // A task is `panels` panels of 32 output columns, for all rows, and for
-// expert_linear for all experts:
+// expert_linear for all experts. A call with several tasks does
 //
 //   for each expert with rows:                    (one "expert" in a linear)
-//     for each panel of the task:
+//     for each panel of the tasks:
 //       for each tile of up to 12 rows:
 //         for each weight: sums of the tile       (MicroKernel.h)
 //         for each row of the tile: scales, epilogue, store
@@ -138,26 +138,25 @@ LogicalResult MatmulEmitter::emit() {
     for (size_t i = 0; i < weights.size(); ++i)
       widened.push_back(k.scratch(kernel.panelBytes() * 2));
 
-  k.forTasks(frame.schedule, [&](Value task, Value, Value) {
-    Value first = k.mul(task, panelsOfTask);
-    Value last = k.min(k.add(first, panelsOfTask), k.index(numPanels));
-    if (!order) {
-      Value numRows = k.dim(::mm1::kDimTokens);
-      k.forLoop(first, last, 1, [&](Value panel) {
-        emitPanel(panel, k.index(0), Value(), numRows);
-      });
-      return;
-    }
-    k.forLoop(k.index(0), k.index(experts), 1, [&](Value expert) {
-      Value at = k.at(reader.inputAddress(offsets), k.mul(expert, 4));
-      Value firstPair = k.loadIndex(at);
-      Value numRows = k.sub(k.loadIndex(k.at(at, 4)), firstPair);
-      k.ifThen(k.less(k.index(0), numRows), [&] {
-        k.forLoop(first, last, 1, [&](Value panel) {
-          emitPanel(panel, expert, firstPair, numRows);
-        });
-      });
+  // Tasks are panels, and a call's tasks follow each other: each expert's
+  // panels are read as one stream.
+  Value first = k.mul(k.taskBegin(), panelsOfTask);
+  Value last = k.min(k.mul(k.taskEnd(), panelsOfTask), k.index(numPanels));
+  auto emitPanels = [&](Value expert, Value firstPair, Value numRows) {
+    k.forLoop(first, last, 1, [&](Value panel) {
+      emitPanel(panel, expert, firstPair, numRows);
     });
+  };
+  if (!order) {
+    emitPanels(k.index(0), Value(), k.dim(::mm1::kDimTokens));
+    return success();
+  }
+  k.forLoop(k.index(0), k.index(experts), 1, [&](Value expert) {
+    Value at = k.at(reader.inputAddress(offsets), k.mul(expert, 4));
+    Value firstPair = k.loadIndex(at);
+    Value numRows = k.sub(k.loadIndex(k.at(at, 4)), firstPair);
+    k.ifThen(k.less(k.index(0), numRows),
+             [&] { emitPanels(expert, firstPair, numRows); });
   });
   return success();
 }

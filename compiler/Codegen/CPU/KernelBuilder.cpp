@@ -89,11 +89,12 @@ Value KernelBuilder::dim(::mm1::KernelDim which) {
   return size;
 }
 
+Value KernelBuilder::taskBegin() { return toIndex(function.getArgument(2)); }
+Value KernelBuilder::taskEnd() { return toIndex(function.getArgument(3)); }
+
 void KernelBuilder::forTasks(const Schedule &schedule,
                              function_ref<void(Value, Value, Value)> body) {
-  Value begin = toIndex(function.getArgument(2));
-  Value end = toIndex(function.getArgument(3));
-  forLoop(begin, end, 1, [&](Value task) {
+  forLoop(taskBegin(), taskEnd(), 1, [&](Value task) {
     if (schedule.unit == GridUnit::One) {
       body(task, index(0), index(1));
       return;

@@ -65,6 +65,9 @@ public:
   /// One of the step's sizes: ::mm1::kDimTokens, ...
   Value dim(::mm1::KernelDim which);
 
+  /// The tasks that the call asks for, from begin up to end.
+  Value taskBegin();
+  Value taskEnd();
   /// Runs `body` for every task that the call asks for. Task number t is part
   /// t % tasks of block t / tasks; block i covers the units (tokens, sequences)
   /// `first` = i * per up to `last` = min(first + per, count). With unit one,

@@ -1,17 +1,21 @@
 //===- MicroKernel.cpp - A few rows times one panel of weights -----------===//
 #include "compiler/Codegen/CPU/MicroKernel.h"
+#include "runtime/Support/ElementType.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
 using namespace mlir::mm1::cpu;
 
-/// Weights are asked for this far ahead of their use: the hardware's prefetcher
-/// stops at each page.
-static constexpr int64_t kPrefetchBytes = 2048;
+/// Weights are asked for this far ahead of their use, into L2, which keeps more
+/// misses in flight than L1. What is asked for beyond a panel's end is the
+/// beginning of the next one.
+static constexpr int64_t kPrefetchBytes = 4096;
+static constexpr int kPrefetchLocality = 2;
 
 static int64_t bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
 
@@ -24,6 +28,56 @@ ArrayRef<int64_t> MicroKernel::rowCounts() const {
   if (k.target.vectorRegisters >= 32)
     return many;
   return few;
+}
+
+/// The order in which lookUpBF16Pairs leaves columns: each 128-bit lane of the
+/// result holds four columns, those of the two results taking turns.
+static SmallVector<int64_t> lookUpOrder() {
+  SmallVector<int64_t> order;
+  for (int64_t column = 0; column < kPanel; ++column)
+    order.push_back(column / 8 * 4 + column % 4 + (column % 8 < 4 ? 0 : 16));
+  return order;
+}
+
+/// 64 int8 in -127 .. 127 as two vectors of bf16 pairs, by looking up the upper
+/// and the lower byte of |q| in tables: 6 instructions where converting through
+/// i32 and f32 takes 10. Columns come out in lookUpOrder.
+SmallVector<Value> MicroKernel::lookUpBF16Pairs(Value address) const {
+  ImplicitLocOpBuilder &b = k.b;
+  auto bytes = VectorType::get({64}, b.getI8Type());
+  auto constant = [&](function_ref<int8_t(int64_t)> at) -> Value {
+    SmallVector<int8_t> values;
+    for (int64_t i = 0; i < 64; ++i)
+      values.push_back(at(i));
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(bytes, ArrayRef<int8_t>(values)));
+  };
+  Value q = k.load(bytes, address, 64);
+  Value magnitude = math::AbsIOp::create(b, q);
+  auto lookUp = [&](int shift) -> Value {
+    auto table = [&](int64_t first) {
+      return constant([&](int64_t i) {
+        return static_cast<int8_t>(::mm1::floatToBf16(first + i) >> shift);
+      });
+    };
+    return LLVM::CallIntrinsicOp::create(
+               b, bytes, b.getStringAttr("llvm.x86.avx512.vpermi2var.qi.512"),
+               ValueRange{table(0), magnitude, table(64)})
+        .getResult(0);
+  };
+  Value sign =
+      arith::AndIOp::create(b, q, constant([](int64_t) { return -128; }));
+  Value low = lookUp(0), high = arith::OrIOp::create(b, lookUp(8), sign);
+  SmallVector<Value> result;
+  for (int64_t half = 0; half < 2; ++half) {
+    SmallVector<int64_t> order;
+    for (int64_t i = 0; i < 64; ++i)
+      order.push_back(i / 16 * 16 + half * 8 + i % 16 / 2 + (i % 2) * 64);
+    result.push_back(
+        k.bitcast(k.shuffle(low, high, order),
+                  VectorType::get({2 * k.target.lanes}, b.getBF16Type())));
+  }
+  return result;
 }
 
 /// An int8 panel's step as pairs of bf16, or a bf16 panel's step as it is: one
@@ -90,7 +144,8 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
 
   if (usesDot()) {
     auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
-    SmallVector<Value> parts = loadBF16Pairs(weights);
+    SmallVector<Value> parts =
+        looksUp() ? lookUpBF16Pairs(weights) : loadBF16Pairs(weights);
     for (auto [r, row] : llvm::enumerate(rows)) {
       Value pair = k.load(b.getI32Type(), k.at(row, place));
       Value x = k.bitcast(k.splat(pair, lanes), pairs);
@@ -140,7 +195,7 @@ void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
     SmallVector<Value> next(carried);
     Value ahead = k.add(k.mul(s, stepBytes()), kPrefetchBytes);
     for (int64_t line = 0; line < count * stepBytes(); line += 64)
-      k.prefetch(k.at(k.at(panel, ahead), line));
+      k.prefetch(k.at(k.at(panel, ahead), line), kPrefetchLocality);
     for (int64_t i = 0; i < count; ++i)
       step(rows, panel, k.add(s, i), next);
     return next;
@@ -153,6 +208,14 @@ void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
     sums = k.forLoop(
         k.index(whole), k.index(steps), 1, sums,
         [&](Value s, ValueRange carried) { return turn(s, carried, 1); });
+  if (looksUp())
+    for (int64_t r = 0; r < numRows; ++r) {
+      Value a = sums[2 * r], c = sums[2 * r + 1];
+      SmallVector<int64_t> columns = lookUpOrder();
+      ArrayRef<int64_t> order = columns;
+      sums[2 * r] = k.shuffle(a, c, order.take_front(16));
+      sums[2 * r + 1] = k.shuffle(a, c, order.take_back(16));
+    }
   for (auto [i, sum] : llvm::enumerate(sums))
     k.store(sum, k.at(out, i * lanes * 4), 4 * lanes);
 }
@@ -162,7 +225,7 @@ void MicroKernel::widenPanel(Value panel, Value out) const {
   int64_t lanes = k.target.lanes;
   k.forLoop(k.index(0), k.index(panelBytes()), 2 * lanes, [&](Value place) {
     Value from = k.at(panel, place), to = k.at(out, k.mul(place, 2));
-    k.prefetch(k.at(from, kPrefetchBytes));
+    k.prefetch(k.at(from, kPrefetchBytes), kPrefetchLocality);
     for (int64_t half = 0; half < 2; ++half) {
       // An integer below 2^8 as f32 has zeros below bf16's mantissa.
       Value floats =

@@ -55,6 +55,11 @@ struct MicroKernel {
 private:
   void step(ArrayRef<Value> rows, Value panel, Value s,
             SmallVectorImpl<Value> &sums) const;
+  /// True when int8 become bf16 by table.
+  bool looksUp() const {
+    return usesDot() && weight.isInteger(8) && k.target.hasByteLookup;
+  }
+  SmallVector<Value> lookUpBF16Pairs(Value address) const;
   SmallVector<Value> loadBF16Pairs(Value address) const;
   SmallVector<Value> loadFloatParts(Value address) const;
 };

@@ -1,0 +1,465 @@
+//===- BenchCpuKernels.cpp - Generated matmuls beside the machine's bounds ===//
+//   bench-cpu-kernels [--threads 2] [--level x86-64-v4-bf16] [--filter decode]
+//                     [--repeats 15] [--small-pages] [--panels N] [--json]
+//                     [--busy] [--keep-assembly]
+//
+// Decode cases have few rows and more weights than the caches hold: their bound
+// is reading the same number of bytes. Prefill cases have many: their bound is
+// multiply-adds in registers. Kernel and bound take turns, and the best time of
+// each counts: on a shared machine only the ratio means something. With --busy
+// one thread runs and its best millisecond counts, for a machine whose cores
+// have other work as well.
+//===----------------------------------------------------------------------===//
+#include "compiler/Codegen/CPU/EmitKernel.h"
+#include "compiler/Codegen/CPU/ObjectFile.h"
+#include "compiler/Codegen/CPU/bench/Bounds.h"
+#include "dialects/Plan/Layout.h"
+#include "runtime/Support/ElementType.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+#include <string>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace mlir;
+using namespace mlir::mm1;
+using namespace mlir::mm1::cpu;
+
+namespace {
+
+struct Options {
+  int threads = 2, repeats = 15;
+  std::string level = "x86-64-v4-bf16", filter;
+  int64_t panels = 0;
+  bool hugePages = true, json = false, keepAssembly = false, busy = false;
+};
+
+double seconds() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Pages of our own, touched.
+struct Memory {
+  Memory(int64_t bytes, bool huge) : bytes(bytes + (4 << 20)) {
+    data = static_cast<uint8_t *>(mmap(nullptr, this->bytes,
+                                       PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (data == MAP_FAILED) {
+      std::perror("mmap");
+      std::exit(1);
+    }
+    base = data;
+    data = reinterpret_cast<uint8_t *>(
+        (reinterpret_cast<uintptr_t>(data) + (2 << 20) - 1) &
+        ~uintptr_t((2 << 20) - 1));
+    madvise(data, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  }
+  ~Memory() { munmap(base, bytes); }
+  /// Small numbers of any type: bytes of bf16 or f32 around 1, small integers.
+  void fill(int64_t count, Type element) {
+    uint32_t state = 1;
+    for (int64_t i = 0; i < count;) {
+      state = state * 1664525 + 1013904223;
+      float value = static_cast<int32_t>(state) * 0x1p-31f;
+      if (element.isF32()) {
+        std::memcpy(data + i, &value, 4);
+        i += 4;
+      } else if (element.isBF16()) {
+        uint16_t bits = ::mm1::floatToBf16(value);
+        std::memcpy(data + i, &bits, 2);
+        i += 2;
+      } else {
+        data[i++] = static_cast<uint8_t>(int8_t(value * 127));
+      }
+    }
+  }
+  uint8_t *data, *base;
+  int64_t bytes;
+};
+
+struct Kernel {
+  ::mm1::KernelFunction function = nullptr;
+  int64_t scratchBytes = 0;
+};
+
+/// Compiles `out` and loads its symbols; the library stays loaded.
+void *load(ModuleOp out, const CPUTarget &target) {
+  static int count = 0;
+  std::string path = (std::filesystem::temp_directory_path() /
+                      ("mm1-bench-" + std::to_string(getpid()) + "-" +
+                       std::to_string(count++) + ".so"))
+                         .string();
+  if (failed(compileToSharedObject(out, target, path)))
+    std::exit(1);
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::filesystem::remove(path);
+  if (!library) {
+    std::fprintf(stderr, "%s\n", dlerror());
+    std::exit(1);
+  }
+  return library;
+}
+
+::mm1::KernelFunction symbol(void *library, const char *name) {
+  return reinterpret_cast<::mm1::KernelFunction>(dlsym(library, name));
+}
+
+/// Runs tasks of a kernel on all threads, one task at a time.
+struct Pool {
+  Pool(int threads, bool busy) : threads(threads), busy(busy) {}
+  /// Seconds for all tasks.
+  template <typename Body> double run(int64_t tasks, Body body) {
+    if (busy)
+      return bestWindow(tasks, body);
+    std::atomic<int64_t> next{0};
+    auto work = [&](int thread) {
+      for (int64_t t; (t = next.fetch_add(1)) < tasks;)
+        body(thread, t);
+    };
+    double start = seconds();
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; ++i)
+      others.emplace_back(work, i);
+    work(0);
+    for (std::thread &other : others)
+      other.join();
+    return seconds() - start;
+  }
+  /// On a machine that others use, too: one thread, and all tasks are taken to
+  /// be as fast as the best consecutive ones of about a millisecond.
+  template <typename Body> double bestWindow(int64_t tasks, Body body) {
+    std::vector<double> stamps{seconds()};
+    for (int64_t t = 0; t < tasks; ++t) {
+      body(0, t);
+      stamps.push_back(seconds());
+    }
+    double best = stamps.back() - stamps.front();
+    for (int64_t first = 0, last = 0; last <= tasks; ++last) {
+      while (stamps[last] - stamps[first] > 1e-3 && first + 1 < last)
+        ++first;
+      if (stamps[last] - stamps[first] > 0.3e-3)
+        best = std::min(best, (stamps[last] - stamps[first]) / (last - first) *
+                                  tasks);
+    }
+    return best;
+  }
+  int threads;
+  bool busy;
+};
+
+struct Case {
+  const char *name;
+  const char *activation, *weight;
+  int64_t tokens, n, k, weights = 1, experts = 0;
+};
+
+const Case cases[] = {
+    {"decode/bf16/qkv-1", "bf16", "bf16", 1, 3072, 1024},
+    {"decode/bf16/out-1", "bf16", "bf16", 1, 1024, 1024},
+    {"decode/bf16/big-1", "bf16", "bf16", 1, 6144, 6144},
+    {"decode/bf16/qkv-8", "bf16", "bf16", 8, 3072, 1024},
+    {"decode/bf16/experts-1", "bf16", "bf16", 1, 1536, 1024, 2, 8},
+    {"decode/i8/qkv-1", "bf16", "i8", 1, 3072, 1024},
+    {"decode/i8/qkv-8", "bf16", "i8", 8, 3072, 1024},
+    {"decode/i8/experts-1", "bf16", "i8", 1, 1536, 1024, 2, 8},
+    {"decode/i8/down-1", "bf16", "i8", 1, 1024, 1536, 1, 8},
+    {"decode/i8/big-1", "bf16", "i8", 1, 6144, 6144},
+    {"decode/f32-i8/qkv-1", "f32", "i8", 1, 3072, 1024},
+    {"decode/f32-bf16/qkv-1", "f32", "bf16", 1, 3072, 1024},
+    {"decode/f32/qkv-1", "f32", "f32", 1, 3072, 1024},
+    {"prefill/bf16/qkv-512", "bf16", "bf16", 512, 3072, 1024},
+    {"prefill/bf16/big-512", "bf16", "bf16", 512, 3072, 6144},
+    {"prefill/bf16/experts-512", "bf16", "bf16", 512, 1536, 1024, 2, 8},
+    {"prefill/bf16/down-512", "bf16", "bf16", 512, 1024, 1536, 1, 8},
+    {"prefill/i8/qkv-512", "bf16", "i8", 512, 3072, 1024},
+    {"prefill/i8/experts-512", "bf16", "i8", 512, 1536, 1024, 2, 8},
+    {"prefill/f32/qkv-512", "f32", "f32", 512, 3072, 1024},
+    {"prefill/f32-bf16/qkv-512", "f32", "bf16", 512, 3072, 1024},
+};
+
+std::string number(int64_t value) { return std::to_string(value); }
+
+/// The cluster of a case; two weights are gated, silu(y0) * y1.
+std::string textOf(const Case &c, int64_t panels) {
+  bool isF32 = !std::strcmp(c.weight, "f32"),
+       isI8 = !std::strcmp(c.weight, "i8");
+  std::string e = c.experts ? number(c.experts) + "x" : "";
+  std::string x = "tensor<?x" + number(c.k) + "x" + c.activation + ">";
+  std::string y = "tensor<?x" + std::string(c.experts ? "2x" : "") +
+                  number(c.n) + "x" + c.activation + ">";
+  std::string w =
+      "tensor<" + e + number(c.n) + "x" + number(c.k) + "x" + c.weight +
+      ", #mm1.tiled<panel = 32, depth = " + (isF32 ? "1" : "2") + ">>";
+  std::string s =
+      "tensor<" + e + number(c.n) + "xf32, #mm1.padded<multiple = 32>>";
+  std::string names = "%x", types = x, formals = "%bx: " + x,
+              outer = "%x: " + x;
+  auto argument = [&](const std::string &name, const std::string &type) {
+    names += ", %" + name;
+    types += ", " + type;
+    formals += ", %b" + name + ": " + type;
+    outer += ", %" + name + ": " + type;
+  };
+  if (c.experts) {
+    argument("order", "tensor<?x2xi32>");
+    argument("offsets", "tensor<" + number(c.experts + 1) + "xi32>");
+  }
+  std::string weights, scales, sums, results;
+  for (int64_t i = 0; i < c.weights; ++i) {
+    argument("w" + number(i), w);
+    std::string comma = i ? ", " : "";
+    weights += comma + "%bw" + number(i);
+    sums += comma + "%y" + number(i);
+    results += comma + y;
+  }
+  for (int64_t i = 0; isI8 && i < c.weights; ++i) {
+    argument("s" + number(i), s);
+    scales += (i ? ", %bs" : "%bs") + number(i);
+  }
+  int64_t tasks = plan::ceilDiv(plan::ceilDiv(c.n, 32), panels);
+  std::string text =
+      "func.func @f(" + outer + ") -> " + y + " {\n%r = " + "mm1.cluster " +
+      (c.experts ? "grouped_matmul" : "matmul") + " (" + names +
+      ") schedule {tasks = " + number(tasks) +
+      " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
+      " : i64} : (" + types + ") -> " + y + " {\n^bb0(" + formals + "):\n" +
+      sums + " = " +
+      (c.experts ? "mm1.expert_linear %bx, %border, %boffsets"
+                 : "mm1.linear %bx") +
+      " weights(" + weights + ")" + (isI8 ? " scales(" + scales + ")" : "") +
+      " : (" + types + ") -> (" + results + ")\n";
+  std::string last = "%y0";
+  if (c.weights == 2) {
+    text += "%a = mm1.silu %y0 : " + y + "\n%m = mm1.mul %a, %y1 : " + y + "\n";
+    last = "%m";
+  }
+  return text + "mm1.yield " + last + " : " + y + "\n}\nreturn %r : " + y +
+         "\n}\n";
+}
+
+class Bench {
+public:
+  Bench(const Options &options, const CPUTarget &target)
+      : options(options), target(target), pool(options.threads, options.busy),
+        reading(kReadBytes, options.hugePages), sink(1 << 16, false) {
+    loadKernelDialects(context);
+    OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+    emitRead(*out, "read", target);
+    emitPeak(*out, "fma", target, false);
+    if (target.hasDotBF16)
+      emitPeak(*out, "dot", target, true);
+    void *library = load(*out, target);
+    readKernel = symbol(library, "read");
+    fmaKernel = symbol(library, "fma");
+    dotKernel = symbol(library, "dot");
+    reading.fill(kReadBytes, Builder(&context).getBF16Type());
+    std::memset(sink.data, 0, 1 << 16);
+  }
+
+  /// Seconds to read kReadBytes.
+  double timeRead() {
+    void *buffers[] = {reading.data, sink.data};
+    return pool.run(kReadBytes / kReadTaskBytes, [&](int thread, int64_t task) {
+      void *own[] = {buffers[0], sink.data + 4096 * thread};
+      readKernel(own, nullptr, task, task + 1, nullptr);
+    });
+  }
+  /// Operations per second.
+  double peak(bool dot) {
+    double time = pool.run(4 * options.threads, [&](int thread, int64_t) {
+      void *own[] = {sink.data, sink.data + 4096 * (1 + thread)};
+      (dot ? dotKernel : fmaKernel)(own, nullptr, 0, 1, nullptr);
+    });
+    return 4 * options.threads * peakOperations(target, dot) / time;
+  }
+
+  void run(const Case &c);
+
+  static constexpr int64_t kReadBytes = 256 << 20;
+
+private:
+  Options options;
+  const CPUTarget &target;
+  Pool pool;
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  Memory reading, sink;
+  ::mm1::KernelFunction readKernel, fmaKernel, dotKernel;
+};
+
+void Bench::run(const Case &c) {
+  bool isDecode = std::string(c.name).starts_with("decode");
+  int64_t numPanels = plan::ceilDiv(c.n, 32);
+  int64_t panels = options.panels ? options.panels : 1;
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(textOf(c, panels), &context);
+  ClusterOp cluster;
+  module->walk([&](ClusterOp op) { cluster = op; });
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  double start = seconds();
+  FailureOr<KernelInfo> info = emitKernel(cluster, "kernel", target, *out);
+  if (failed(info))
+    std::exit(1);
+  if (options.keepAssembly) {
+    OwningOpRef<ModuleOp> copy = out->clone();
+    std::string name = c.name;
+    std::replace(name.begin(), name.end(), '/', '-');
+    FILE *file = std::fopen((name + ".s").c_str(), "w");
+    std::fputs(compileToText(*copy, target, TextKind::Assembly)->c_str(), file);
+    std::fclose(file);
+  }
+  ::mm1::KernelFunction function = symbol(load(*out, target), "kernel");
+  double compileTime = seconds() - start;
+
+  Builder b(&context);
+  auto typeOf = [&](const char *name) -> Type {
+    return !std::strcmp(name, "f32")    ? Type(b.getF32Type())
+           : !std::strcmp(name, "bf16") ? Type(b.getBF16Type())
+                                        : Type(b.getI8Type());
+  };
+  Type activation = typeOf(c.activation), weight = typeOf(c.weight);
+  int64_t depth = weight.isF32() ? 1 : 2;
+  int64_t experts = std::max<int64_t>(1, c.experts),
+          choices = c.experts ? 2 : 1;
+  int64_t matrixBytes = numPanels * plan::ceilDiv(c.k, depth) * 32 * depth *
+                        plan::elementBytes(weight);
+  int64_t weightBytes = experts * matrixBytes;
+  int64_t copies =
+      isDecode ? plan::ceilDiv(kReadBytes, weightBytes * c.weights) : 1;
+  Memory weights(copies * c.weights * weightBytes, options.hugePages);
+  weights.fill(copies * c.weights * weightBytes, weight);
+  Memory x(c.tokens * plan::rowStrideBytes(c.k, activation), false);
+  x.fill(c.tokens * plan::rowStrideBytes(c.k, activation), activation);
+  Memory y(c.tokens * choices * plan::rowStrideBytes(c.n, activation), false);
+  Memory scales(experts * numPanels * 32 * 4 * c.weights, false);
+  scales.fill(experts * numPanels * 32 * 4 * c.weights, b.getF32Type());
+  Memory scratch(options.threads * (info->scratchBytes + 64), false);
+  // Token t takes experts 3 t and 3 t + 1.
+  std::vector<int32_t> order, offsets{0};
+  for (int64_t e = 0; e < c.experts; ++e) {
+    for (int64_t r = 0; r < 2 * c.tokens; ++r)
+      if ((r / 2 * 3 + r % 2) % c.experts == e)
+        order.push_back(r);
+    offsets.push_back(order.size());
+  }
+  int64_t used = 0;
+  for (int64_t e = 0; e < c.experts; ++e)
+    used += offsets[e + 1] > offsets[e];
+
+  auto buffersOf = [&](int64_t copy) {
+    std::vector<void *> buffers{x.data};
+    if (c.experts) {
+      buffers.push_back(order.data());
+      buffers.push_back(offsets.data());
+    }
+    for (int64_t i = 0; i < c.weights; ++i)
+      buffers.push_back(weights.data + (copy * c.weights + i) * weightBytes);
+    for (int64_t i = 0; weight.isInteger(8) && i < c.weights; ++i)
+      buffers.push_back(scales.data + i * experts * numPanels * 32 * 4);
+    buffers.push_back(y.data);
+    return buffers;
+  };
+  std::vector<std::vector<void *>> buffers;
+  for (int64_t copy = 0; copy < copies; ++copy)
+    buffers.push_back(buffersOf(copy));
+  int64_t dims[::mm1::kNumKernelDims] = {c.tokens, 1, 1};
+  int64_t tasks = plan::ceilDiv(numPanels, panels);
+  // As a runtime would: in decode a few calls for each thread.
+  int64_t calls =
+      isDecode ? std::min<int64_t>(tasks, 4 * options.threads) : tasks;
+  auto timeKernel = [&] {
+    return pool.run(copies * calls, [&](int thread, int64_t t) {
+      int64_t call = t % calls;
+      function(buffers[t / calls].data(), dims, tasks * call / calls,
+               tasks * (call + 1) / calls,
+               scratch.data + thread * (info->scratchBytes + 64) / 64 * 64);
+    });
+  };
+
+  double best = 1e9, bound = isDecode ? 1e9 : 0;
+  bool dot = target.hasDotBF16 && activation.isBF16() && !weight.isF32();
+  for (int i = 0; i < options.repeats; ++i) {
+    best = std::min(best, timeKernel());
+    bound = isDecode ? std::min(bound, timeRead()) : std::max(bound, peak(dot));
+  }
+  double rate, limit;
+  if (isDecode) {
+    int64_t bytes = copies * c.weights * matrixBytes * (c.experts ? used : 1);
+    rate = bytes / best / 1e9;
+    limit = kReadBytes / bound / 1e9;
+  } else {
+    rate = 2.0 * c.tokens * choices * c.n * c.k * c.weights / best / 1e9;
+    limit = bound / 1e9;
+  }
+  const char *unit = isDecode ? "GB/s" : "GFLOP/s";
+  if (options.json)
+    std::printf("{\"case\": \"%s\", \"level\": \"%s\", \"threads\": %d, "
+                "\"rate\": %.2f, \"bound\": %.2f, \"unit\": \"%s\"}\n",
+                c.name, target.name.str().c_str(), options.threads, rate, limit,
+                unit);
+  else
+    std::printf("%-26s %8.1f of %7.1f %-8s %5.1f %%   (compiled in %.2f s)\n",
+                c.name, rate, limit, unit, 100 * rate / limit, compileTime);
+  std::fflush(stdout);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    std::string flag = argv[i];
+    auto value = [&]() -> std::string {
+      if (i + 1 == argc) {
+        std::fprintf(stderr, "%s: expects a value\n", flag.c_str());
+        std::exit(2);
+      }
+      return argv[++i];
+    };
+    if (flag == "--threads")
+      options.threads = std::max(1, std::atoi(value().c_str()));
+    else if (flag == "--repeats")
+      options.repeats = std::max(1, std::atoi(value().c_str()));
+    else if (flag == "--level")
+      options.level = value();
+    else if (flag == "--filter")
+      options.filter = value();
+    else if (flag == "--panels")
+      options.panels = std::max(1, std::atoi(value().c_str()));
+    else if (flag == "--small-pages")
+      options.hugePages = false;
+    else if (flag == "--keep-assembly")
+      options.keepAssembly = true;
+    else if (flag == "--busy")
+      options.busy = true, options.threads = 1;
+    else if (flag == "--json")
+      options.json = true;
+    else {
+      std::fprintf(stderr,
+                   "unknown option '%s'; see the head of "
+                   "BenchCpuKernels.cpp\n",
+                   flag.c_str());
+      return 2;
+    }
+  }
+  const CPUTarget *target = findCPUTarget(options.level);
+  if (!target) {
+    std::fprintf(stderr, "--level: no cpu level '%s'\n", options.level.c_str());
+    return 2;
+  }
+  Bench bench(options, *target);
+  for (const Case &c : cases)
+    if (std::string(c.name).find(options.filter) != std::string::npos)
+      bench.run(c);
+}
