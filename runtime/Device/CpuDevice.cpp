@@ -4,64 +4,19 @@
 #include "runtime/Support/Json.h" // inQuotes
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 namespace mm1 {
 
 namespace {
 
 constexpr uint64_t kHugePage = uint64_t(2) << 20;
-constexpr uint64_t kMaxAutoCopyBytes = uint64_t(8) << 30;
-constexpr uint64_t kCopyPieceBytes = uint64_t(8) << 20;
-
-/// What the system says it could hand out without swapping; UINT64_MAX when it does not say.
-uint64_t availableMemory() {
-  std::FILE *file = std::fopen("/proc/meminfo", "re");
-  if (!file)
-    return UINT64_MAX;
-  char line[128];
-  unsigned long long kib = 0;
-  uint64_t result = UINT64_MAX;
-  while (std::fgets(line, sizeof(line), file))
-    if (std::sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-      result = uint64_t(kib) << 10;
-  std::fclose(file);
-  return result;
-}
 
 std::string mebibytes(uint64_t bytes) {
   return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
-}
-
-/// A job of copyWeights: pieces of a file into memory, by all threads.
-struct CopyJob {
-  int fd;
-  std::byte *to;
-  uint64_t from, sizeBytes;
-  std::atomic<int> problem{0}; // errno, or -1 for a file that ended early
-};
-
-void copyPieces(void *const *buffers, const int64_t *, int64_t begin,
-                int64_t end, void *) {
-  auto &job = *static_cast<CopyJob *>(buffers[0]);
-  uint64_t at = uint64_t(begin) * kCopyPieceBytes;
-  uint64_t stop = std::min(uint64_t(end) * kCopyPieceBytes, job.sizeBytes);
-  while (at < stop && job.problem.load(std::memory_order_relaxed) == 0) {
-    ssize_t got =
-        ::pread(job.fd, job.to + at, std::min(stop - at, kCopyPieceBytes),
-                off_t(job.from + at));
-    if (got > 0)
-      at += uint64_t(got);
-    else if (got == 0 || errno != EINTR)
-      job.problem.store(got == 0 ? -1 : errno);
-  }
 }
 
 std::string join(std::span<const std::string_view> names) {
@@ -132,7 +87,7 @@ void CpuDevice::free(std::byte *address, uint64_t sizeBytes) {
 Status CpuDevice::load(const Artifact &artifact) {
   if (Status status = loadKernels(artifact); !status)
     return status;
-  return loadWeights(artifact);
+  return weights.load(artifact, options.weights, *this, *pool);
 }
 
 Status CpuDevice::loadKernels(const Artifact &artifact) {
@@ -183,66 +138,6 @@ Status CpuDevice::loadKernels(const Artifact &artifact) {
   if (!threadPool)
     return threadPool.takeError();
   pool = std::move(*threadPool);
-  return Status::ok();
-}
-
-Status CpuDevice::loadWeights(const Artifact &artifact) {
-  const Plan &plan = artifact.plan();
-  if (plan.weights.empty())
-    return Status::ok();
-  uint64_t begin = UINT64_MAX, end = 0;
-  for (size_t i = 0; i < plan.weights.size(); ++i) {
-    const SafeTensor &tensor = artifact.weight(i);
-    begin = std::min(begin, tensor.offset);
-    end = std::max<uint64_t>(end, tensor.offset + tensor.bytes.size());
-  }
-  uint64_t available = availableMemory(), total = end - begin;
-  bool copies = options.weights == WeightPlacement::Copy ||
-                (options.weights == WeightPlacement::Auto &&
-                 total <= kMaxAutoCopyBytes && total <= available / 2);
-  if (copies)
-    return copyWeights(artifact, begin, end);
-  // The pages enter our tables now where memory has room for them all, and when they are touched otherwise.
-  auto page = reinterpret_cast<uintptr_t>(artifact.weight(0).bytes.data() -
-                                          artifact.weight(0).offset);
-#ifdef MADV_POPULATE_READ
-  if (total <= available)
-    (void)::madvise(reinterpret_cast<void *>(page), end, MADV_POPULATE_READ);
-  else
-#endif
-    (void)::madvise(reinterpret_cast<void *>(page), end, MADV_WILLNEED);
-  for (size_t i = 0; i < plan.weights.size(); ++i)
-    weightAddresses.push_back(
-        const_cast<std::byte *>(artifact.weight(i).bytes.data()));
-  return Status::ok();
-}
-
-/// Copies bytes [begin, end) of the weights' file, tensors and the little between them.
-Status CpuDevice::copyWeights(const Artifact &artifact, uint64_t begin,
-                              uint64_t end) {
-  auto memory = allocate(end - begin, "the weights");
-  if (!memory)
-    return memory.takeError();
-  const std::string &path = artifact.weights().path();
-  CopyJob job{::open(path.c_str(), O_RDONLY | O_CLOEXEC), memory->data(), begin,
-              end - begin};
-  if (job.fd < 0)
-    return fileError(path, "cannot open", errno);
-  void *buffers[] = {&job};
-  ThreadPool::Step step{
-      copyPieces, buffers,
-      uint32_t((job.sizeBytes + kCopyPieceBytes - 1) / kCopyPieceBytes)};
-  pool->run({&step, 1}, nullptr);
-  ::close(job.fd);
-  if (job.problem < 0)
-    return inputError(path + ": became shorter while it was read");
-  if (job.problem > 0)
-    return fileError(path, "cannot read", job.problem);
-  weightCopy = std::move(*memory);
-  for (size_t i = 0; i < artifact.plan().weights.size(); ++i)
-    weightAddresses.push_back(weightCopy.data() +
-                              (artifact.weight(i).offset - begin));
-  resetProfile();
   return Status::ok();
 }
 

@@ -8,19 +8,12 @@
 
 #include "runtime/Device/Device.h"
 #include "runtime/Device/ThreadPool.h"
+#include "runtime/Device/WeightMemory.h"
 
 #include <memory>
 #include <string>
 
 namespace mm1 {
-
-/// How the weights get into memory. On 4 KiB pages of the file cache a decode step reads some 5 % slower than on huge
-/// pages; copying costs 0.15 s a GB, and the memory is no longer shared with other processes.
-enum class WeightPlacement : uint8_t {
-  Auto, ///< Copy up to 8 GiB when that leaves half of the free memory, else Map
-  Copy,
-  Map,
-};
 
 class CpuDevice final : public Device {
 public:
@@ -43,7 +36,7 @@ public:
   Expected<Memory> allocate(uint64_t sizeBytes, std::string_view what) override;
   Status load(const Artifact &artifact) override;
   void *weightAddress(size_t weight) const override {
-    return weightAddresses[weight];
+    return weights.address(weight);
   }
   Expected<uint32_t> addProgram(std::span<const Launch> launches) override;
   Status run(uint32_t program, const Dims &dims) override;
@@ -56,7 +49,7 @@ public:
 
   uint32_t threads() const { return numThreads; }
   const std::string &level() const { return chosenLevel; }
-  bool copiedWeights() const { return weightCopy.data() != nullptr; }
+  const WeightMemory &weightMemory() const { return weights; }
   ThreadPool &threadPool() { return *pool; }
   /// With profiling: nanoseconds spent in each launch of `program`, over all runs since the last reset.
   std::vector<uint64_t> launchTimes(uint32_t program) const;
@@ -73,16 +66,13 @@ private:
   };
   explicit CpuDevice(const Options &options) : options(options) {}
   Status loadKernels(const Artifact &artifact);
-  Status loadWeights(const Artifact &artifact);
-  Status copyWeights(const Artifact &artifact, uint64_t begin, uint64_t end);
 
   Options options;
   uint32_t numThreads = 1;
   std::string chosenLevel;
   void *library = nullptr;
   std::vector<KernelFunction> kernels;
-  Memory weightCopy;
-  std::vector<void *> weightAddresses;
+  WeightMemory weights;
   std::unique_ptr<ThreadPool>
       pool; // made by load, which knows the scratch size
   std::vector<Program> programs;

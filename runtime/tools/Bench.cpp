@@ -287,10 +287,12 @@ private:
       for (size_t i = 0; i < times.size(); ++i) {
         if (times[i] == 0)
           continue;
-        std::string label = program.entry->launches[i].label;
-        for (char &c : label)
-          if (c >= '0' && c <= '9')
-            c = '*';
+        std::string label;
+        for (char c : program.entry->launches[i].label)
+          if (c < '0' || c > '9')
+            label += c;
+          else if (!label.ends_with('*'))
+            label += '*';
         auto &[seconds, count] =
             byLabel[std::string(name(program.entry->kind)) + " " + label];
         seconds += double(times[i]) * 1e-9;
@@ -315,7 +317,7 @@ private:
                        plan().arenaBytes +
                        plan().maxScratchBytes() * model->device->threads();
     report["device"] = model->device->describe();
-    report["weights"] = model->device->copiedWeights() ? "copied" : "mapped";
+    report["weight_bytes_copied"] = model->device->weightMemory().copiedBytes();
     report["ready_seconds"] = model->readySeconds;
     report["memory"] = {{"planned", planned},
                         {"resident_after_load", residentAfterLoad},
@@ -362,10 +364,12 @@ private:
     auto number = [&](const char *part, const char *field) {
       return report[part][field].get<double>();
     };
-    std::printf("device     %s, weights %s, ready in %.2f s\n",
-                report["device"].get<std::string>().c_str(),
-                report["weights"].get<std::string>().c_str(),
-                model->readySeconds);
+    std::printf(
+        "device     %s, ready in %.2f s, %s of %s weights copied to huge "
+        "pages\n",
+        report["device"].get<std::string>().c_str(), model->readySeconds,
+        formatBytes(model->device->weightMemory().copiedBytes()).c_str(),
+        formatBytes(plan().weightBytes()).c_str());
     std::printf(
         "memory     %s planned, %s resident after load, %s at the end\n",
         formatBytes(report["memory"]["planned"].get<uint64_t>()).c_str(),

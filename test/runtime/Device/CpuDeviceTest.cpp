@@ -66,7 +66,12 @@ TEST(CpuDevice, CopiesAndMapsTheSameWeights) {
     auto device = makeDevice({.threads = 2, .weights = placement});
     Status status = device->load(*artifact);
     ASSERT_TRUE(status) << status.error().message;
-    EXPECT_EQ(device->copiedWeights(), placement != WeightPlacement::Map);
+    if (placement == WeightPlacement::Copy) {
+      EXPECT_EQ(device->weightMemory().copiedBytes(),
+                uint64_t(kVocab * kWidth * 4));
+    } else if (placement == WeightPlacement::Map) {
+      EXPECT_EQ(device->weightMemory().copiedBytes(), 0u);
+    }
     EXPECT_EQ(reinterpret_cast<uintptr_t>(device->weightAddress(0)) %
                   kBufferAlignment,
               0u);
@@ -74,6 +79,26 @@ TEST(CpuDevice, CopiesAndMapsTheSameWeights) {
                           artifact->weight(0).bytes.data(),
                           kVocab * kWidth * 4),
               0);
+  }
+}
+
+TEST(CpuDevice, MapsWhatThereIsNoTimeToCopy) {
+  TinyArtifact tiny;
+  auto artifact = Artifact::open(tiny.write());
+  ASSERT_TRUE(artifact) << artifact.error().message;
+  auto device = makeDevice();
+  auto pool = ThreadPool::create(2, 0, false);
+  ASSERT_TRUE(pool);
+  for (uint32_t budgetMs : {0, 10'000}) {
+    WeightMemory memory;
+    ASSERT_TRUE(memory.load(*artifact, WeightPlacement::Auto, *device, **pool,
+                            budgetMs));
+    EXPECT_EQ(memory.copiedBytes(),
+              budgetMs ? uint64_t(kVocab * kWidth * 4) : 0);
+    EXPECT_EQ(memory.address(0) == artifact->weight(0).bytes.data(),
+              budgetMs == 0);
+    EXPECT_EQ(static_cast<const float *>(memory.address(0))[kWidth],
+              tableValue(1, 0));
   }
 }
 
