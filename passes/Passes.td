@@ -131,7 +131,7 @@ def TileWeights : Pass<"mm1-tile-weights", "::mlir::ModuleOp"> {
     Loads, clusters' inputs and the values inside them change their types with it. Leaves alone: weights nobody loads.
     Refuses: a weight read both as a matrix and as a table. Facts about targets: passes/Fuse/Target.h.
   }];
-  let options = [Option<"target", "target", "std::string", "\"cpu\"", "Whose layouts: cpu">];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "Whose layouts: cpu, sm_80, sm_90a">];
 }
 
 def ScheduleClusters : Pass<"mm1-schedule-clusters", "::mlir::func::FuncOp"> {
