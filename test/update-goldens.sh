@@ -15,5 +15,7 @@ emit sharded
 emit quantized --quant int8-experts
 emit fused --quant int8-experts
 emit plan --quant int8-experts --sequences 2 --prefill-tokens 16 --context 128
+"$mm1c" compile "$model" --target sm_90a --emit=cuda --quant int8-experts --sequences 2 --prefill-tokens 16 --context 128 \
+  >test/golden/two-layers.cuda.cu
 git --no-pager diff --stat -- test/golden
 git --no-pager diff -- test/golden

@@ -4,6 +4,8 @@
 //===--------------------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/EmitKernel.h"
 #include "compiler/Codegen/CPU/ObjectFile.h"
+#include "compiler/Codegen/CUDA/EmitCUDA.h"
+#include "compiler/Import/FirstError.h"
 #include "compiler/Import/ImportIR.h"
 #include "compiler/tools/BuildArtifact.h"
 #include "compiler/tools/Commands.h"
@@ -11,7 +13,6 @@
 #include "passes/Pipeline.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,35 +24,6 @@ using namespace mlir;
 namespace mm1 {
 
 namespace {
-
-/// Keeps the first error that MLIR reports, as one line with its place in the model.
-class FirstError {
-public:
-  explicit FirstError(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return failure();
-          if (text.empty()) {
-            llvm::raw_string_ostream stream(text);
-            if (auto name = dyn_cast<NameLoc>(diagnostic.getLocation()))
-              stream << name.getName().getValue() << ": ";
-            stream << diagnostic;
-          }
-          return success();
-        }) {}
-
-  /// The error as the input's fault; `phase` says where when nobody said why.
-  Error take(llvm::StringRef phase) {
-    if (text.empty())
-      return internalError(
-          ("phase '" + phase + "' failed without a reason").str());
-    return inputError(std::move(text));
-  }
-
-private:
-  std::string text;
-  ScopedDiagnosticHandler handler;
-};
 
 /// Writes a stage's text to the file `path`, or to stdout when it is empty.
 Status writeText(llvm::StringRef text, const std::string &path) {
@@ -105,10 +77,14 @@ Status compileCommand(const CompileArguments &arguments) {
   if (wantsArtifact && arguments.output.empty())
     return usageError(
         "compile needs -o FOLDER for the artifact, or --emit=STAGE for text");
-  if (arguments.target != "cpu" && arguments.emit != "cuda")
-    return usageError(
-        "target " + arguments.target +
-        " only has --emit=cuda so far; use --target cpu to make an artifact");
+  if (arguments.target == "cpu" && arguments.emit == "cuda")
+    return usageError("--emit=cuda needs a GPU: add --target sm_90a or sm_80");
+  const bool isCPUStage =
+      wantsArtifact || arguments.emit == "llvm" || arguments.emit == "asm";
+  if (arguments.target != "cpu" && isCPUStage)
+    return usageError("target " + arguments.target +
+                      " has --emit=cuda and the stages up to plan so far; use "
+                      "--target cpu to make an artifact");
 
   std::filesystem::path model = arguments.model;
   bool isFile = std::filesystem::is_regular_file(model);
@@ -166,6 +142,12 @@ Status compileCommand(const CompileArguments &arguments) {
     Expected<std::string> text =
         emitKernelText(**module, arguments.emit, error);
     return text ? writeText(*text, arguments.output) : Status(text.takeError());
+  }
+  if (arguments.emit == "cuda") {
+    FailureOr<std::string> text = mlir::mm1::cuda::emitCUDAModule(**module);
+    if (failed(text))
+      return error.take("codegen");
+    return writeText(*text, arguments.output);
   }
   return buildArtifact(**module, *checkpoint, arguments);
 }

@@ -105,8 +105,8 @@ int main(int argc, char **argv) {
       "The artifact to make, or the file for --emit (default: stdout)");
   compileApp
       ->add_option("--target", compile.target,
-                   "What to generate code for: cpu, sm_80, sm_90a (CUDA: "
-                   "--emit=cuda only)")
+                   "What to generate code for: cpu, sm_80, sm_90a (a GPU: "
+                   "text only, e.g. --emit=cuda)")
       ->check(CLI::IsMember({"cpu", "sm_80", "sm_90a"}))
       ->capture_default_str();
   compileApp
