@@ -279,30 +279,41 @@ public:
   /// failure, when that fails.
   static std::unique_ptr<CompiledKernel> compile(const std::string &text,
                                                  const CPUTarget &target) {
-    auto kernel = std::make_unique<CompiledKernel>();
-    loadKernelDialects(kernel->context);
-    OwningOpRef<ModuleOp> module =
-        parseSourceString<ModuleOp>(text, &kernel->context);
+    MLIRContext context(MLIRContext::Threading::DISABLED);
+    loadKernelDialects(context);
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     if (!module) {
       ADD_FAILURE() << "the test's IR does not parse:\n" << text;
       return nullptr;
     }
     ClusterOp cluster;
     module->walk([&](ClusterOp op) { cluster = cluster ? cluster : op; });
-    OwningOpRef<ModuleOp> out =
-        ModuleOp::create(UnknownLoc::get(&kernel->context));
+    OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
     FailureOr<KernelInfo> info = emitKernel(cluster, "kernel", target, *out);
     if (failed(info)) {
       ADD_FAILURE() << "emitKernel failed for\n" << text;
       return nullptr;
     }
-    kernel->scratchBytes = info->scratchBytes;
-    kernel->schedule = *Schedule::read(cluster);
-    std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                 ("mm1-kernel-" + std::to_string(getpid()) +
-                                  "-" + std::to_string(counter()++) + ".so");
-    if (failed(compileToSharedObject(*out, target, path.string()))) {
-      ADD_FAILURE() << "compileToSharedObject failed for\n" << text;
+    auto kernel = load(*out, target, "kernel");
+    if (kernel) {
+      kernel->scratchBytes = info->scratchBytes;
+      kernel->schedule = *Schedule::read(cluster);
+      kernel->schedule.attributes = {};
+    }
+    return kernel;
+  }
+
+  /// Compiles a module of kernel functions and loads one of them, to be run as
+  /// one task without scratch memory.
+  static std::unique_ptr<CompiledKernel>
+  load(ModuleOp kernels, const CPUTarget &target, const char *symbol) {
+    auto kernel = std::make_unique<CompiledKernel>();
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() /
+        ("mm1-kernel-" + std::to_string(getpid()) + "-" +
+         std::to_string(counter()++) + ".so");
+    if (failed(compileToSharedObject(kernels, target, path.string()))) {
+      ADD_FAILURE() << "compileToSharedObject failed";
       return nullptr;
     }
     kernel->library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -312,9 +323,9 @@ public:
       return nullptr;
     }
     kernel->function = reinterpret_cast<::mm1::KernelFunction>(
-        dlsym(kernel->library, "kernel"));
+        dlsym(kernel->library, symbol));
     if (!kernel->function) {
-      ADD_FAILURE() << "no symbol 'kernel'";
+      ADD_FAILURE() << "no symbol '" << symbol << "'";
       return nullptr;
     }
     return kernel;
@@ -347,7 +358,6 @@ public:
     }
   }
 
-  MLIRContext context{MLIRContext::Threading::DISABLED};
   void *library = nullptr;
   ::mm1::KernelFunction function = nullptr;
   int64_t scratchBytes = 0;
