@@ -6,6 +6,7 @@
 #include "runtime/Support/Json.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <sys/mman.h>
@@ -57,11 +58,14 @@ void forEachRun(std::span<const Stretch> stretches, Advise advise) {
   }
 }
 
-/// Advice is only advice: a kernel that refuses it still packs.
-void advisePages(uintptr_t begin, uintptr_t end, int advice) {
+/// False when the pages cannot be read: behind the end of a file that was
+/// shortened, or on a broken disk. Reading them would kill us. Other refusals do
+/// no harm.
+bool advisePages(uintptr_t begin, uintptr_t end, int advice) {
   static const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   begin = begin / page * page;
-  (void)::madvise(reinterpret_cast<void *>(begin), end - begin, advice);
+  return ::madvise(reinterpret_cast<void *>(begin), end - begin, advice) == 0 ||
+         errno != EFAULT;
 }
 
 #ifdef MADV_POPULATE_READ
@@ -161,7 +165,8 @@ Expected<std::vector<std::string>> GroupPacker::run(const Advance &advance) {
 
 Status GroupPacker::packPiece(int64_t firstRow, int64_t numRows,
                               std::vector<Sink> &sinks) {
-  gatherRows(firstRow, numRows);
+  if (Status status = gatherRows(firstRow, numRows); !status)
+    return status;
   bool isQuantised = std::any_of(sinks.begin(), sinks.end(), [](auto &sink) {
     return sink.output.kind != PackOutput::Kind::Values;
   });
@@ -196,13 +201,15 @@ void GroupPacker::releasePages(uintptr_t begin, uintptr_t end) const {
       continue;
     begin -= std::min(begin - first, kLargestFolio);
     end += std::min(last - end, kLargestFolio);
-    return advisePages(begin, end, MADV_DONTNEED);
+    advisePages(begin, end, MADV_DONTNEED);
+    return;
   }
 }
 
-void GroupPacker::gatherRows(int64_t firstRow, int64_t numRows) {
+Status GroupPacker::gatherRows(int64_t firstRow, int64_t numRows) {
   size_t rowBytes = group.rows->columns() * sizeBytes(group.rows->type());
   stretches.clear();
+  bool readable = true;
   std::vector<size_t> firsts;
   for (int64_t row = 0; row < numRows; ++row) {
     firsts.push_back(stretches.size());
@@ -211,9 +218,13 @@ void GroupPacker::gatherRows(int64_t firstRow, int64_t numRows) {
   firsts.push_back(stretches.size());
   if (group.made.empty())
     // In one go: a fault for each page would cost more than the transform.
-    forEachRun(stretches, [](uintptr_t begin, uintptr_t end) {
-      advisePages(begin, end, kPopulate);
+    forEachRun(stretches, [&](uintptr_t begin, uintptr_t end) {
+      readable &= advisePages(begin, end, kPopulate);
     });
+  if (!readable)
+    return machineError("weight " + inQuotes(nameOf(group.outputs.front())) +
+                        ": the checkpoint cannot be read any more: a file was "
+                        "shortened while we read it, or the disk fails");
   rows.clear();
   if (stretches.size() > static_cast<size_t>(numRows))
     gathered.resize(numRows * rowBytes);
@@ -227,6 +238,7 @@ void GroupPacker::gatherRows(int64_t firstRow, int64_t numRows) {
     for (size_t i = firsts[row]; i < firsts[row + 1]; ++i)
       to = std::copy(stretches[i].begin(), stretches[i].end(), to);
   }
+  return Status::ok();
 }
 
 /// Fills `floats` and `scales` for all rows of the piece.

@@ -26,7 +26,7 @@ public:
               const SafeTensorsWriter &writer, uint64_t pieceBytes);
 
   /// Writes all tensors of the group and returns their hashes, one per output.
-  /// Input error: a row that cannot be quantised; machine error: the disk.
+  /// Input error: a row that cannot be quantised; machine error: the disks.
   Expected<std::vector<std::string>> run(const Advance &advance);
 
 private:
@@ -34,7 +34,7 @@ private:
 
   Status packPiece(int64_t firstRow, int64_t numRows, std::vector<Sink> &sinks);
   void releasePages(uintptr_t begin, uintptr_t end) const;
-  void gatherRows(int64_t firstRow, int64_t numRows);
+  Status gatherRows(int64_t firstRow, int64_t numRows);
   Status findScales(int64_t firstRow);
   void convertRows(const PackOutput &output);
   void layOut(const PackOutput &output, std::vector<std::byte> &out) const;

@@ -473,4 +473,16 @@ TEST_F(WeightPackerTest, RefusesToQuantiseWhatIsNotFinite) {
       << result.error().message;
 }
 
+TEST_F(WeightPackerTest, NoticesAFileThatWasShortened) {
+  TemporaryFolder broken;
+  for (const char *name : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(golden("base") + "/" + name, broken / name);
+  useCheckpoint(broken.path);
+  std::filesystem::resize_file(broken / "model.safetensors", 4096);
+  auto result = pack(quantised());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::Machine);
+  EXPECT_NE(result.error().message.find("shortened"), std::string::npos);
+}
+
 } // namespace
