@@ -165,6 +165,8 @@ public:
     }
     bytes = Bytes(std::max<int64_t>(rows, 1) * stride * elementBytes);
   }
+  /// Another of the same shape, full of NaN.
+  Rows like() const { return Rows(type, numRows, numColumns); }
   void *data() const { return bytes.data(); }
   int64_t rows() const { return numRows; }
   int64_t columns() const { return numColumns; }
@@ -308,10 +310,9 @@ public:
   static std::unique_ptr<CompiledKernel>
   load(ModuleOp kernels, const CPUTarget &target, const char *symbol) {
     auto kernel = std::make_unique<CompiledKernel>();
-    std::filesystem::path path =
-        std::filesystem::temp_directory_path() /
-        ("mm1-kernel-" + std::to_string(getpid()) + "-" +
-         std::to_string(counter()++) + ".so");
+    std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                 ("mm1-kernel-" + std::to_string(getpid()) +
+                                  "-" + std::to_string(counter()++) + ".so");
     if (failed(compileToSharedObject(kernels, target, path.string()))) {
       ADD_FAILURE() << "compileToSharedObject failed";
       return nullptr;
@@ -322,8 +323,8 @@ public:
       ADD_FAILURE() << dlerror();
       return nullptr;
     }
-    kernel->function = reinterpret_cast<::mm1::KernelFunction>(
-        dlsym(kernel->library, symbol));
+    kernel->function =
+        reinterpret_cast<::mm1::KernelFunction>(dlsym(kernel->library, symbol));
     if (!kernel->function) {
       ADD_FAILURE() << "no symbol '" << symbol << "'";
       return nullptr;

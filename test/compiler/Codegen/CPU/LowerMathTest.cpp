@@ -32,8 +32,8 @@ std::vector<float> apply(const CPUTarget &target,
       Type f32 = k.b.getF32Type();
       Value x = k.loadFloats(k.at(k.arg(0), k.mul(i, 4)), f32, lanes);
       if (wide)
-        x = mlir::arith::ExtFOp::create(
-            k.b, k.vectorOf(k.b.getF64Type(), lanes), x);
+        x = mlir::arith::ExtFOp::create(k.b,
+                                        k.vectorOf(k.b.getF64Type(), lanes), x);
       Value y = op(k, x);
       if (wide)
         y = mlir::arith::TruncFOp::create(k.b, k.vectorOf(f32, lanes), y);
@@ -58,8 +58,8 @@ double ulps(float found, double wanted) {
   float rounded = static_cast<float>(wanted);
   if (std::isinf(rounded) || std::isinf(found))
     return rounded == found ? 0 : 1e9;
-  float next = std::nextafter(std::abs(rounded),
-                              std::numeric_limits<float>::infinity());
+  float next =
+      std::nextafter(std::abs(rounded), std::numeric_limits<float>::infinity());
   return std::abs(found - wanted) / (double(next) - std::abs(rounded));
 }
 
@@ -71,8 +71,8 @@ TEST(LowerMath, ExpTo2UlpAndSaturates) {
   in.insert(in.end(), {0.0f, -0.0f, 88.7228394f, 88.7229f, 1e-30f, -87.5f,
                        -103.9f, 1000.0f, -1000.0f, inf, -inf, NAN});
   for (const CPUTarget *target : targetsHere()) {
-    std::vector<float> out = apply(
-        *target, [](KernelBuilder &k, Value x) { return k.exp(x); }, in);
+    std::vector<float> out =
+        apply(*target, [](KernelBuilder &k, Value x) { return k.exp(x); }, in);
     ASSERT_EQ(out.size(), in.size());
     for (size_t i = 0; i < in.size(); ++i)
       ASSERT_LE(ulps(out[i], std::exp(double(in[i]))), 2.0) << "exp " << in[i];
