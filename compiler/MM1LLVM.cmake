@@ -9,9 +9,18 @@ include(AddLLVM)
 include(AddMLIR)
 include_directories(SYSTEM ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 separate_arguments(MM1_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
-if(MM1_BUILD_DOCS)
-  add_custom_target(mlir-doc)
-endif()
+
+# mm1_add_doc(NAME FILE.td FLAGS...): docs/NAME.md in the build folder, from the descriptions in FILE.td; `ninja mlir-doc`
+# makes all of them.
+function(mm1_add_doc name definitions)
+  set(LLVM_TARGET_DEFINITIONS ${definitions})
+  mlir_tablegen(${name}.md ${ARGN})
+  set(made ${CMAKE_CURRENT_BINARY_DIR}/${name}.md)
+  add_custom_target(${name}-doc
+    COMMAND ${CMAKE_COMMAND} -E copy ${made} ${CMAKE_BINARY_DIR}/docs/${name}.md
+    DEPENDS ${made})
+  add_dependencies(mlir-doc ${name}-doc)
+endfunction()
 
 # mm1_add_library(NAME SOURCES... [DEPENDS targets] [LINK libs]): a static library against the shared libMLIR/libLLVM.
 function(mm1_add_library name)

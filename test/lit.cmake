@@ -15,7 +15,7 @@ if(NOT MM1_LIT OR NOT MM1_LIT_PYTHON)
 endif()
 
 configure_file(${CMAKE_CURRENT_LIST_DIR}/lit.site.cfg.py.in ${CMAKE_BINARY_DIR}/test/lit.site.cfg.py @ONLY)
-set(MM1_LIT_TOOLS mm1-opt)
+set(MM1_LIT_TOOLS mm1-opt mm1-lsp-server)
 if(TARGET mm1c)
   list(APPEND MM1_LIT_TOOLS mm1c)
 endif()

@@ -51,13 +51,11 @@ public:
     for (Operation &op : llvm::reverse(block)) {
       if (!isa<ScalarBodyOpInterface>(op) || groupOf.contains(&op))
         continue;
+      // An elementwise cluster is a prologue without an anchor.
       if (Group *group = groupBehind(&op))
         join(group, &op, Role::Prologue);
       else
-        startGroup(
-            &op,
-            Role::
-                Prologue); // an elementwise cluster is a prologue without an anchor
+        startGroup(&op, Role::Prologue);
     }
     SmallVector<Group *> sorted;
     for (std::unique_ptr<Group> &group : groups)

@@ -14,42 +14,39 @@ namespace mlir::mm1 {
 struct Target {
   StringRef name;
 
-  // Layout of weights.
-  int64_t
-      panel; // output columns that lie together: one column a lane, in a few vectors
-  int64_t
-      depthF32; // k that lie together for each column, by type of weight: what one
-  int64_t
-      depthBF16; //   instruction multiplies and sums (a pair of bf16; int8 is widened to a pair)
-  int64_t depthI8;
-  int64_t
-      rowMultiple; // rows of vectors, scales and tables are padded to this many columns
+  // Layout of weights. A panel is some output columns that lie together, so that one vector (or warp) makes them at once.
+  int64_t panel;
+  // How many k lie together for each column of a panel, by type of weight: what one instruction multiplies and sums
+  // (a CPU does a pair of bf16, and widens int8 to a pair), or one load brings.
+  int64_t depthF32, depthBF16, depthI8;
+  // Rows of vectors, scales and tables are padded to a multiple of this many columns.
+  int64_t rowMultiple;
 
-  // Register tile of a matmul.
-  int64_t
-      tileRows; // rows of activations against one panel; with n weights, tileRows / n rows against n panels
+  // Register tile of a matmul: rows of activations against one panel; with n weights, tileRows / n against n panels.
+  int64_t tileRows;
 
   // Tasks.
   // Warps that share a task: the panels of a matmul, or the columns of a row. 1: no such thing.
-  int64_t matmulWarps;
-  int64_t rowWarps;
+  int64_t matmulWarps, rowWarps;
   // How many tasks may run at once: threads or multiprocessors. A schedule must be good for each number.
   ArrayRef<int64_t> workers;
-  int64_t
-      streamBytes; // few tokens: most bytes of weights a task reads, once, from memory
-  int64_t
-      residentBytes; // many tokens: most bytes of weights a task keeps in its own cache while rows pass by
-  int64_t rowTaskBytes; // most bytes a task of a row-wise kernel touches
-  int64_t minTasks;     // many tokens: fewer tasks than this leave threads idle
-  int64_t queryTokens;  // many tokens: queries of an attention task
-  int64_t chunkTokens;  // many tokens: tokens that a recurrence handles at once
+  // Few tokens: most bytes of weights that a task reads, once, from memory.
+  int64_t streamBytes;
+  // Many tokens: most bytes of weights that a task keeps in its own cache while rows pass by.
+  int64_t residentBytes;
+  // Most bytes that a task of a row-wise kernel touches.
+  int64_t rowTaskBytes;
+  // Many tokens: fewer tasks than this leave workers idle.
+  int64_t minTasks;
+  // Many tokens: queries of an attention task, and tokens that a recurrence handles at once.
+  int64_t queryTokens, chunkTokens;
 
-  // Cost model (Schedule.h). Rough figures of a server core: only ratios matter.
-  double streamBytesPerSecond; // from memory, one thread
+  // Cost model (Schedule.h), per worker. Rough figures: only ratios matter.
+  double streamBytesPerSecond; // from memory
   double cacheBytesPerSecond;  // activations, from the last-level cache
-  double flopsPerSecond;       // bf16, one thread
+  double flopsPerSecond;       // bf16
   double taskSeconds;          // taking a task from the queue
-  int64_t manyTokens; // tokens of a prefill step that schedules are ranked for
+  int64_t manyTokens; // of a prefill step that schedules are ranked for
 
   int64_t depth(Type element) const {
     return element.isInteger(8) ? depthI8

@@ -17,8 +17,8 @@ namespace mlir::mm1 {
 struct TuningRule {
   std::string target, entry, shape; // empty: any
   std::optional<AnchorKind> kind;   // none: any kind that has the knob
-  std::string knob;                 // panels, rows, per, chunk, warps (where tasks have them)
-  int64_t value;                    // >= 1
+  std::string knob; // panels, rows, per, chunk, warps (where tasks have them)
+  int64_t value;    // >= 1
 };
 
 /// The knobs that clusters of a kind have: what a rule may set.
