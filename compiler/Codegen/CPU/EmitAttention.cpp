@@ -32,7 +32,8 @@ using namespace mlir::mm1::cpu;
 namespace {
 
 constexpr int64_t kFloatBytes = 4;
-/// The maximum before the first page: finite, so that exp(m - m') is never NaN.
+/// The score of what a row may not see, and the maximum before the first page:
+/// p is 0, and exp(m - m') never NaN.
 constexpr double kNoMaximum = -1e30;
 /// Into the second cache, which waits for more lines at once than the first
 /// (measured on blocks of 8 KiB anywhere: 18 GB/s; into the first 10, unasked 9).
@@ -307,15 +308,15 @@ void Attention::emitSoftmax(Value rows, Value firstPosition) {
     // Tokens of this page that the row may see; what lies behind them in
     // `scores` may be anything.
     Value seen = k.sub(k.load(f32, k.at(limits, place)), first);
-    SmallVector<Value> isSeen, scaled;
+    SmallVector<Value> scaled;
     Value top;
     for (int64_t n = 0; n < vectors; ++n) {
       Value s = k.load(k.vectorOf(f32, lanes),
                        at(scores, r, pages.tokens * kFloatBytes,
                           k.index(n * lanes * kFloatBytes)));
       Value left = k.splat(k.sub(seen, k.f32(n * lanes)), lanes);
-      isSeen.push_back(k.less(laneNumbers(k, lanes), left));
-      s = k.select(isSeen[n], k.mul(s, scale), k.floats(kNoMaximum, lanes));
+      Value isSeen = k.less(laneNumbers(k, lanes), left);
+      s = k.select(isSeen, k.mul(s, scale), k.floats(kNoMaximum, lanes));
       scaled.push_back(s);
       top = top ? k.max(top, s) : s;
     }
@@ -324,7 +325,6 @@ void Attention::emitSoftmax(Value rows, Value firstPosition) {
     Value sum, splat = k.splat(maximum, lanes);
     for (int64_t n = 0; n < vectors; ++n) {
       Value p = k.exp(k.sub(scaled[n], splat));
-      p = k.select(isSeen[n], p, k.floats(0.0, lanes));
       sum = sum ? k.add(sum, p) : p;
       k.storeFloats(p,
                     at(probabilities, r, probabilityStride,
