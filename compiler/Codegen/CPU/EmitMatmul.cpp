@@ -9,9 +9,11 @@
 //         for each row of the tile: scales, epilogue, store
 //
 // so a panel comes from memory once and serves all tiles from the cache; in
-// decode, with one tile, the task reads its weights as one stream. An int8
-// panel is turned to bf16 once when there are several tiles, and in registers
-// when there is one: the numbers, and so the bits, are the same.
+// decode, with one tile, the task reads its weights as one stream. Weights and
+// activations that the multiply instruction does not take as they are stored
+// (int8; bf16 where there is no dot product of bf16) are widened once in front
+// of many rows, and in registers for few: the numbers, and so the bits, are the
+// same.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/MicroKernel.h"
@@ -41,6 +43,7 @@ private:
   void emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels, Value panel,
                  Value expert, Value firstPair, Value numRows);
   SmallVector<Value> rowAddresses(Value firstPair, Value row, int64_t count);
+  void widenRow(Value from, Value to);
   void emitEpilogue(Value panel, Value expert, Value firstPair, Value row,
                     Value count);
 
@@ -59,12 +62,15 @@ private:
   int64_t experts = 1, choices = 1, columns = 0, depthTotal = 0;
   Type weightElement, inputElement;
 
-  int64_t panelsOfTask = 1, numPanels = 0;
-  /// Sums of a tile, [weight][row][32] f32, and int8 panels made bf16.
+  int64_t panelsOfTask = 1, numPanels = 0, maxRows = 0;
+  /// Sums of a tile, [weight][row][32] f32.
   Value tileSums;
-  SmallVector<Value> widened;
-  int64_t maxRows = 0;
+  /// Widened panels and rows of a tile; empty when stored as needed.
+  SmallVector<Value> widePanels, wideRows;
 };
+
+/// From this many rows on, widening a panel first costs less than in registers.
+constexpr int64_t kManyRows = 13;
 
 LogicalResult MatmulEmitter::readAnchor() {
   Operation *anchor = frame.cluster.getAnchorOp();
@@ -134,9 +140,14 @@ LogicalResult MatmulEmitter::emit() {
       1, std::min(kernel.rowCounts().front(),
                   frame.schedule.get("rows", kernel.rowCounts().front())));
   tileSums = k.scratch(int64_t(weights.size()) * maxRows * kPanel * 4);
-  if (weightElement.isInteger(8))
+  MicroKernel wide = kernel.widened();
+  if (wide.weight != weightElement)
     for (size_t i = 0; i < weights.size(); ++i)
-      widened.push_back(k.scratch(kernel.panelBytes() * 2));
+      widePanels.push_back(k.scratch(wide.panelBytes()));
+  if (wide.activation != inputElement)
+    for (int64_t i = 0; i < maxRows; ++i)
+      wideRows.push_back(
+          k.scratch(plan::rowStrideBytes(depthTotal, wide.activation)));
 
   // Tasks are panels, and a call's tasks follow each other: each expert's
   // panels are read as one stream.
@@ -171,21 +182,21 @@ void MatmulEmitter::emitPanel(Value panel, Value expert, Value firstPair,
   for (Value weight : weights)
     panels.push_back(
         k.at(reader.inputAddress(weight), k.mul(place, kernel.panelBytes())));
-  if (widened.empty()) {
+  if (widePanels.empty() && wideRows.empty()) {
     emitTiles(kernel, panels, panel, expert, firstPair, numRows);
     return;
   }
   k.ifElse(
-      k.less(k.index(maxRows), numRows), {},
+      k.less(numRows, k.index(kManyRows)), {},
       [&]() -> SmallVector<Value> {
-        for (size_t i = 0; i < panels.size(); ++i)
-          kernel.widenPanel(panels[i], widened[i]);
-        MicroKernel wide{k, inputElement, k.b.getBF16Type(), kernel.steps};
-        emitTiles(wide, widened, panel, expert, firstPair, numRows);
+        emitTiles(kernel, panels, panel, expert, firstPair, numRows);
         return {};
       },
       [&]() -> SmallVector<Value> {
-        emitTiles(kernel, panels, panel, expert, firstPair, numRows);
+        for (size_t i = 0; i < widePanels.size(); ++i)
+          kernel.widenPanel(panels[i], widePanels[i]);
+        emitTiles(kernel.widened(), widePanels.empty() ? panels : widePanels,
+                  panel, expert, firstPair, numRows);
         return {};
       });
 }
@@ -203,6 +214,11 @@ void MatmulEmitter::emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels,
           int64_t count = counts.front();
           auto make = [&]() -> SmallVector<Value> {
             SmallVector<Value> rows = rowAddresses(firstPair, row, count);
+            if (kernel.activation != inputElement)
+              for (auto [from, to] : llvm::zip(rows, wideRows)) {
+                widenRow(from, to);
+                from = to;
+              }
             for (auto [i, address] : llvm::enumerate(panels))
               kernel.multiply(rows, address,
                               k.at(tileSums, i * maxRows * kPanel * 4));
@@ -246,6 +262,18 @@ SmallVector<Value> MatmulEmitter::rowAddresses(Value firstPair, Value row,
     addresses.push_back(k.at(base, k.mul(source, stride)));
   }
   return addresses;
+}
+
+/// Copies a row and its padding as f32.
+void MatmulEmitter::widenRow(Value from, Value to) {
+  int64_t lanes = k.target.lanes;
+  Value width = k.index(plan::roundUp(depthTotal, plan::kRowMultiple));
+  k.forLoop(k.index(0), width, lanes, [&](Value i) {
+    Value x = k.loadFloats(
+        k.at(from, k.mul(i, plan::elementBytes(inputElement))), inputElement,
+        lanes);
+    k.store(x, k.at(to, k.mul(i, 4)), 4 * lanes);
+  });
 }
 
 void MatmulEmitter::emitEpilogue(Value panel, Value expert, Value firstPair,

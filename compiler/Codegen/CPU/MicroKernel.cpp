@@ -220,21 +220,24 @@ void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
     k.store(sum, k.at(out, i * lanes * 4), 4 * lanes);
 }
 
+MicroKernel MicroKernel::widened() const {
+  Type f32 = k.b.getF32Type();
+  if (usesDot())
+    return {k, activation, k.b.getBF16Type(), steps};
+  return {k, f32, f32, steps * depth()};
+}
+
 void MicroKernel::widenPanel(Value panel, Value out) const {
-  ImplicitLocOpBuilder &b = k.b;
-  int64_t lanes = k.target.lanes;
-  k.forLoop(k.index(0), k.index(panelBytes()), 2 * lanes, [&](Value place) {
-    Value from = k.at(panel, place), to = k.at(out, k.mul(place, 2));
-    k.prefetch(k.at(from, kPrefetchBytes), kPrefetchLocality);
-    for (int64_t half = 0; half < 2; ++half) {
-      // An integer below 2^8 as f32 has zeros below bf16's mantissa.
-      Value floats =
-          k.loadFloats(k.at(from, half * lanes), b.getI8Type(), lanes);
-      Value words = k.bitcast(floats, k.vectorOf(b.getI32Type(), lanes));
-      Value upper = arith::ShRUIOp::create(b, words, k.splat(k.i32(16), lanes));
-      k.store(
-          arith::TruncIOp::create(b, k.vectorOf(b.getI16Type(), lanes), upper),
-          k.at(to, half * 2 * lanes));
-    }
+  int64_t lanes = k.target.lanes, wideStep = widened().stepBytes() *
+                                             (usesDot() ? 1 : depth());
+  k.forLoop(k.index(0), k.index(steps), 1, [&](Value s) {
+    Value from = k.at(panel, k.mul(s, stepBytes()));
+    Value to = k.at(out, k.mul(s, wideStep));
+    for (int64_t line = 0; line < stepBytes(); line += 64)
+      k.prefetch(k.at(from, kPrefetchBytes + line), kPrefetchLocality);
+    SmallVector<Value> parts =
+        usesDot() ? loadBF16Pairs(from) : loadFloatParts(from);
+    for (auto [i, part] : llvm::enumerate(parts))
+      k.store(part, k.at(to, i * lanes * 4), 4 * lanes);
   });
 }

@@ -49,7 +49,10 @@ struct MicroKernel {
   /// f32 `[rows, 32]` at `out`.
   void multiply(ArrayRef<Value> rows, Value panel, Value out) const;
 
-  /// Writes an int8 panel as a bf16 one to `out` (the numbers are exact).
+  /// The same product of what the multiply instruction takes as it is stored:
+  /// pairs of bf16 where it is a dot product, else f32.
+  MicroKernel widened() const;
+  /// Writes a panel in the form of `widened()` to `out`. No number changes.
   void widenPanel(Value panel, Value out) const;
 
 private:

@@ -344,7 +344,8 @@ void Bench::run(const Case &c) {
   Memory y(c.tokens * choices * plan::rowStrideBytes(c.n, activation), false);
   Memory scales(experts * numPanels * 32 * 4 * c.weights, false);
   scales.fill(experts * numPanels * 32 * 4 * c.weights, b.getF32Type());
-  Memory scratch(options.threads * (info->scratchBytes + 64), false);
+  Memory scratch(options.threads * (info->scratchBytes + 64),
+                 options.hugePages);
   // Token t takes experts 3 t and 3 t + 1.
   std::vector<int32_t> order, offsets{0};
   for (int64_t e = 0; e < c.experts; ++e) {
