@@ -24,10 +24,15 @@ int64_t MicroKernel::stepBytes() const {
 }
 
 ArrayRef<int64_t> MicroKernel::rowCounts() const {
-  static const int64_t many[] = {12, 8, 6, 4, 3, 2, 1}, few[] = {3, 2, 1};
+  static const int64_t many[] = {12, 8, 6, 4, 3, 2, 1}, few[] = {6, 3, 2, 1};
   if (k.target.vectorRegisters >= 32)
     return many;
   return few;
+}
+
+int64_t MicroKernel::blockColumns(int64_t numRows) const {
+  int64_t sums = k.target.vectorRegisters * 3 / 4;
+  return numRows * kPanel / k.target.lanes <= sums ? kPanel : kPanel / 2;
 }
 
 /// The order in which lookUpBF16Pairs leaves columns: each 128-bit lane of the
@@ -82,12 +87,13 @@ SmallVector<Value> MicroKernel::lookUpBF16Pairs(Value address) const {
 
 /// An int8 panel's step as pairs of bf16, or a bf16 panel's step as it is: one
 /// vector of pairs for each `lanes` columns.
-SmallVector<Value> MicroKernel::loadBF16Pairs(Value address) const {
+SmallVector<Value> MicroKernel::loadBF16Pairs(Value address,
+                                              int64_t columns) const {
   ImplicitLocOpBuilder &b = k.b;
   int64_t lanes = k.target.lanes;
   auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
   SmallVector<Value> result;
-  for (int64_t v = 0; v < vectors(); ++v) {
+  for (int64_t v = 0; v < columns / lanes; ++v) {
     Value at = k.at(address, v * 2 * lanes * bytesOf(weight));
     if (weight.isBF16()) {
       result.push_back(k.load(pairs, at, 64));
@@ -105,14 +111,15 @@ SmallVector<Value> MicroKernel::loadBF16Pairs(Value address) const {
 }
 
 /// A step as f32: for each k of the step, one vector for each `lanes` columns.
-SmallVector<Value> MicroKernel::loadFloatParts(Value address) const {
+SmallVector<Value> MicroKernel::loadFloatParts(Value address,
+                                               int64_t columns) const {
   ImplicitLocOpBuilder &b = k.b;
   int64_t lanes = k.target.lanes;
   Type floats = k.vectorOf(b.getF32Type(), lanes);
   Type words = k.vectorOf(b.getI32Type(), lanes);
   auto amount = [&](int32_t bits) { return k.splat(k.i32(bits), lanes); };
   SmallVector<Value> even, odd;
-  for (int64_t v = 0; v < vectors(); ++v) {
+  for (int64_t v = 0; v < columns / lanes; ++v) {
     Value at = k.at(address, v * depth() * lanes * bytesOf(weight));
     if (weight.isF32()) {
       even.push_back(k.load(floats, at, 32));
@@ -135,9 +142,9 @@ SmallVector<Value> MicroKernel::loadFloatParts(Value address) const {
 }
 
 void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
-                       SmallVectorImpl<Value> &sums) const {
+                       int64_t columns, SmallVectorImpl<Value> &sums) const {
   ImplicitLocOpBuilder &b = k.b;
-  int64_t lanes = k.target.lanes;
+  int64_t lanes = k.target.lanes, vectors = columns / lanes;
   Value weights = k.at(panel, k.mul(s, stepBytes()));
   Value place = k.mul(s, depth() * bytesOf(activation));
   Type floats = k.vectorOf(b.getF32Type(), lanes);
@@ -145,12 +152,12 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
   if (usesDot()) {
     auto pairs = VectorType::get({2 * lanes}, b.getBF16Type());
     SmallVector<Value> parts =
-        looksUp() ? lookUpBF16Pairs(weights) : loadBF16Pairs(weights);
+        looksUp() ? lookUpBF16Pairs(weights) : loadBF16Pairs(weights, columns);
     for (auto [r, row] : llvm::enumerate(rows)) {
       Value pair = k.load(b.getI32Type(), k.at(row, place));
       Value x = k.bitcast(k.splat(pair, lanes), pairs);
       for (auto [v, part] : llvm::enumerate(parts)) {
-        Value &sum = sums[r * vectors() + v];
+        Value &sum = sums[r * vectors + v];
         sum =
             LLVM::CallIntrinsicOp::create(
                 b, floats, b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
@@ -161,7 +168,7 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
     return;
   }
 
-  SmallVector<Value> parts = loadFloatParts(weights);
+  SmallVector<Value> parts = loadFloatParts(weights, columns);
   for (auto [r, row] : llvm::enumerate(rows)) {
     Value at = k.at(row, place);
     SmallVector<Value> x;
@@ -178,26 +185,35 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
       x.push_back(k.bitcast(arith::AndIOp::create(b, word, upper), floats));
     }
     for (auto [i, factor] : llvm::enumerate(x))
-      for (int64_t v = 0; v < vectors(); ++v) {
-        Value &sum = sums[r * vectors() + v];
-        sum = k.fma(factor, parts[i * vectors() + v], sum);
+      for (int64_t v = 0; v < columns / lanes; ++v) {
+        Value &sum = sums[r * vectors + v];
+        sum = k.fma(factor, parts[i * vectors + v], sum);
       }
   }
 }
 
 void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
+  int64_t columns = blockColumns(rows.size());
+  for (int64_t first = 0; first < kPanel; first += columns)
+    multiplyBlock(rows, panel, out, first, columns);
+}
+
+void MicroKernel::multiplyBlock(ArrayRef<Value> rows, Value panel, Value out,
+                                int64_t first, int64_t columns) const {
   int64_t lanes = k.target.lanes, numRows = rows.size();
+  int64_t vectors = columns / lanes;
+  panel = k.at(panel, first * depth() * bytesOf(weight));
   // Few rows wait for memory: enough steps a turn to keep loads in flight.
   int64_t unroll = numRows <= 2 ? 8 : numRows <= 4 ? 4 : 2;
   int64_t whole = steps / unroll * unroll;
-  SmallVector<Value> sums(numRows * vectors(), k.floats(0.0, lanes));
+  SmallVector<Value> sums(numRows * vectors, k.floats(0.0, lanes));
   auto turn = [&](Value s, ValueRange carried, int64_t count) {
     SmallVector<Value> next(carried);
     Value ahead = k.add(k.mul(s, stepBytes()), kPrefetchBytes);
     for (int64_t line = 0; line < count * stepBytes(); line += 64)
       k.prefetch(k.at(k.at(panel, ahead), line), kPrefetchLocality);
     for (int64_t i = 0; i < count; ++i)
-      step(rows, panel, k.add(s, i), next);
+      step(rows, panel, k.add(s, i), columns, next);
     return next;
   };
   if (whole > 0)
@@ -211,13 +227,15 @@ void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
   if (looksUp())
     for (int64_t r = 0; r < numRows; ++r) {
       Value a = sums[2 * r], c = sums[2 * r + 1];
-      SmallVector<int64_t> columns = lookUpOrder();
-      ArrayRef<int64_t> order = columns;
+      SmallVector<int64_t> all = lookUpOrder();
+      ArrayRef<int64_t> order = all;
       sums[2 * r] = k.shuffle(a, c, order.take_front(16));
       sums[2 * r + 1] = k.shuffle(a, c, order.take_back(16));
     }
-  for (auto [i, sum] : llvm::enumerate(sums))
-    k.store(sum, k.at(out, i * lanes * 4), 4 * lanes);
+  for (int64_t r = 0; r < numRows; ++r)
+    for (int64_t v = 0; v < vectors; ++v)
+      k.store(sums[r * vectors + v],
+              k.at(out, (r * kPanel + first + v * lanes) * 4), 4 * lanes);
 }
 
 MicroKernel MicroKernel::widened() const {
@@ -228,15 +246,15 @@ MicroKernel MicroKernel::widened() const {
 }
 
 void MicroKernel::widenPanel(Value panel, Value out) const {
-  int64_t lanes = k.target.lanes, wideStep = widened().stepBytes() *
-                                             (usesDot() ? 1 : depth());
+  int64_t lanes = k.target.lanes,
+          wideStep = widened().stepBytes() * (usesDot() ? 1 : depth());
   k.forLoop(k.index(0), k.index(steps), 1, [&](Value s) {
     Value from = k.at(panel, k.mul(s, stepBytes()));
     Value to = k.at(out, k.mul(s, wideStep));
     for (int64_t line = 0; line < stepBytes(); line += 64)
       k.prefetch(k.at(from, kPrefetchBytes + line), kPrefetchLocality);
     SmallVector<Value> parts =
-        usesDot() ? loadBF16Pairs(from) : loadFloatParts(from);
+        usesDot() ? loadBF16Pairs(from, kPanel) : loadFloatParts(from, kPanel);
     for (auto [i, part] : llvm::enumerate(parts))
       k.store(part, k.at(to, i * lanes * 4), 4 * lanes);
   });

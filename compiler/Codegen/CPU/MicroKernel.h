@@ -41,7 +41,6 @@ struct MicroKernel {
   }
   int64_t stepBytes() const;
   int64_t panelBytes() const { return steps * stepBytes(); }
-  int64_t vectors() const { return kPanel / k.target.lanes; }
   /// Row counts for which kernels are made, largest first.
   ArrayRef<int64_t> rowCounts() const;
 
@@ -56,15 +55,20 @@ struct MicroKernel {
   void widenPanel(Value panel, Value out) const;
 
 private:
-  void step(ArrayRef<Value> rows, Value panel, Value s,
+  /// Columns whose sums are in registers at the same time: the panel, or half
+  /// of it when there are many rows for few registers.
+  int64_t blockColumns(int64_t numRows) const;
+  void multiplyBlock(ArrayRef<Value> rows, Value panel, Value out,
+                     int64_t first, int64_t columns) const;
+  void step(ArrayRef<Value> rows, Value panel, Value s, int64_t columns,
             SmallVectorImpl<Value> &sums) const;
   /// True when int8 become bf16 by table.
   bool looksUp() const {
     return usesDot() && weight.isInteger(8) && k.target.hasByteLookup;
   }
   SmallVector<Value> lookUpBF16Pairs(Value address) const;
-  SmallVector<Value> loadBF16Pairs(Value address) const;
-  SmallVector<Value> loadFloatParts(Value address) const;
+  SmallVector<Value> loadBF16Pairs(Value address, int64_t columns) const;
+  SmallVector<Value> loadFloatParts(Value address, int64_t columns) const;
 };
 
 } // namespace mlir::mm1::cpu
