@@ -14,6 +14,8 @@ config.test_exec_root = os.path.join(config.mm1_binary_dir, "test")
 
 tools = os.path.join(config.mm1_binary_dir, "bin")
 config.environment["PATH"] = os.pathsep.join([tools, config.llvm_tools_dir, config.environment.get("PATH", "")])
+# In a sanitizer build, libMLIR's own allocations share slabs with ours, and look poisoned to ASan.
+config.environment["ASAN_OPTIONS"] = "allow_user_poisoning=0"
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]

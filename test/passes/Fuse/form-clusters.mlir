@@ -251,3 +251,59 @@ func.func @location(%x: tensor<?x64xf32>, %w: tensor<64xf32>) -> tensor<?x64xf32
   %y = mm1.silu %n : tensor<?x64xf32> loc("elsewhere")
   return %y : tensor<?x64xf32>
 }
+
+// -----
+
+// The kernel of a recurrence takes no epilogue: what follows stands alone.
+// CHECK-LABEL: func.func @anchor_takes_no_epilogue
+//       CHECK:   mm1.cluster recurrence
+//       CHECK:     mm1.lightning_attention
+//  CHECK-NEXT:     mm1.yield
+//       CHECK:   mm1.cluster elementwise
+//       CHECK:     mm1.silu
+func.func @anchor_takes_no_epilogue(
+    %qkv: tensor<?x192xf32>, %slopes: tensor<4xf32>, %s0: tensor<?x4x16x16xf32>, %v: tensor<?xi32>)
+    -> (tensor<?x64xf32>, tensor<?x4x16x16xf32>) {
+  %o, %s1 = mm1.lightning_attention %qkv, %slopes, %s0 batch(%v, %v, %v)
+      : (tensor<?x192xf32>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
+        -> (tensor<?x64xf32>, tensor<?x4x16x16xf32>)
+  %y = mm1.silu %o : tensor<?x64xf32>
+  return %y, %s1 : tensor<?x64xf32>, tensor<?x4x16x16xf32>
+}
+
+// -----
+
+// The norm and what follows it both read silu(x): in the epilogue it would be gone, so it is stored first.
+// CHECK-LABEL: func.func @prologue_and_epilogue_read_it
+//       CHECK:   %[[S:.*]] = mm1.cluster elementwise
+//       CHECK:     mm1.silu
+//       CHECK:   mm1.cluster row_reduction(%[[S]],
+//  CHECK-NEXT:   ^bb0
+//  CHECK-NEXT:     mm1.rms_norm
+//  CHECK-NEXT:     mm1.mul
+func.func @prologue_and_epilogue_read_it(%x: tensor<?x64xf32>, %w: tensor<64xf32>) -> tensor<?x64xf32> {
+  %s = mm1.silu %x : tensor<?x64xf32>
+  %n = mm1.rms_norm %s, %w eps = 1.0e-5 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  %y = mm1.mul %s, %n : tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// -----
+
+// The gate of the second product is made by a cluster behind the first: joining the first would be a circle.
+// CHECK-LABEL: func.func @waits_for_a_later_cluster
+//       CHECK:   %[[A:.*]] = mm1.cluster matmul
+//       CHECK:     mm1.linear
+//  CHECK-NEXT:     mm1.yield
+//       CHECK:   %[[R:.*]] = mm1.cluster attention(%[[A]],
+//       CHECK:   mm1.cluster elementwise(%[[A]], %[[R]])
+//       CHECK:     mm1.mul
+func.func @waits_for_a_later_cluster(
+    %x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %cache: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>)
+    -> tensor<?x64xf32> {
+  %a = mm1.linear %x weights(%w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+  %r = mm1.softmax_attention %a, %cache batch(%v, %v, %pages) scale = 0.25
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %y = mm1.mul %a, %r : tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
