@@ -172,18 +172,11 @@ void CpuDevice::clear(void *at, uint64_t sizeBytes) {
   std::memset(at, 0, sizeBytes);
 }
 
-std::vector<uint64_t> CpuDevice::launchTimes(uint32_t program) const {
-  std::vector<uint64_t> times;
-  for (const ThreadPool::Step &step : programs[program].steps)
-    times.push_back(step.wallNs);
-  return times;
-}
-
 void CpuDevice::resetProfile() {
   pool->resetProfile();
   for (Program &program : programs)
     for (ThreadPool::Step &step : program.steps)
-      step.wallNs = 0;
+      step.wallNs = step.runs = 0;
 }
 
 } // namespace mm1

@@ -51,8 +51,10 @@ public:
   const std::string &level() const { return chosenLevel; }
   const WeightMemory &weightMemory() const { return weights; }
   ThreadPool &threadPool() { return *pool; }
-  /// With profiling: nanoseconds spent in each launch of `program`, over all runs since the last reset.
-  std::vector<uint64_t> launchTimes(uint32_t program) const;
+  /// With profiling: the launches of `program` with their times since the last reset.
+  std::span<const ThreadPool::Step> launchProfile(uint32_t program) const {
+    return programs[program].steps;
+  }
   void resetProfile();
 
 protected:

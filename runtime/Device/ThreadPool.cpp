@@ -189,8 +189,10 @@ bool ThreadPool::claimAndRun(Worker &self, uint64_t seen) {
   if (profiling)
     self.busyNs += nowNs() - start;
   if (unfinished.fetch_sub(taken, std::memory_order_acq_rel) == taken) {
-    if (profiling)
+    if (profiling) {
       step.wallNs += nowNs() - openedNs;
+      ++step.runs;
+    }
     open(index + 1);
   }
   return true;

@@ -35,7 +35,8 @@ public:
     void *const *buffers;
     uint32_t tasks; ///< 0: nothing to do
     uint64_t wallNs =
-        0; ///< with profiling: time from the first claim on, over all runs
+        0; ///< with profiling: from opening to the last task's end, over all runs
+    uint64_t runs = 0; ///< with profiling
   };
   /// Time of all threads since the last reset, measured only with profiling.
   struct Profile {

@@ -278,37 +278,52 @@ private:
             {"session", 1 - double(times.runNs) / wall}};
   }
 
-  /// Time of all launches since the last reset, by label without the layer's number.
+  /// The launches of one kind, as a person thinks of them.
+  struct LaunchRow {
+    double seconds = 0, weightBytes = 0;
+    uint64_t launches = 0, runs = 0, tasks = 0;
+  };
+
+  /// Time of all launches since the last reset, by label with stars for numbers.
   Json launchTable() {
-    std::map<std::string, std::pair<double, uint64_t>> byLabel;
+    std::map<std::string, LaunchRow> rows;
     double total = 0;
     for (const Session::Program &program : session().programs()) {
-      std::vector<uint64_t> times = model->device->launchTimes(program.number);
-      for (size_t i = 0; i < times.size(); ++i) {
-        if (times[i] == 0)
+      auto steps = model->device->launchProfile(program.number);
+      for (size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].runs == 0)
           continue;
-        std::string label;
-        for (char c : program.entry->launches[i].label)
+        const Plan::Launch &launch = program.entry->launches[i];
+        std::string label = std::string(name(program.entry->kind)) + " ";
+        for (char c : launch.label)
           if (c < '0' || c > '9')
             label += c;
           else if (!label.ends_with('*'))
             label += '*';
-        auto &[seconds, count] =
-            byLabel[std::string(name(program.entry->kind)) + " " + label];
-        seconds += double(times[i]) * 1e-9;
-        ++count;
-        total += double(times[i]) * 1e-9;
+        LaunchRow &row = rows[label];
+        row.seconds += double(steps[i].wallNs) * 1e-9;
+        row.weightBytes += double(launch.weightBytes) * double(steps[i].runs);
+        row.launches += 1;
+        row.runs += steps[i].runs;
+        row.tasks = std::max<uint64_t>(row.tasks, steps[i].tasks);
+        total += double(steps[i].wallNs) * 1e-9;
       }
     }
     std::vector<std::pair<double, std::string>> order;
-    for (const auto &[label, time] : byLabel)
-      order.push_back({-time.first, label});
+    for (const auto &[label, row] : rows)
+      order.push_back({-row.seconds, label});
     std::sort(order.begin(), order.end());
     Json table = Json::array();
-    for (const auto &[seconds, label] : order)
-      table.push_back({{"launch", label},
-                       {"count", byLabel[label].second},
-                       {"share", -seconds / total}});
+    for (const auto &[seconds, label] : order) {
+      const LaunchRow &row = rows[label];
+      table.push_back(
+          {{"launch", label},
+           {"count", row.launches},
+           {"tasks", row.tasks},
+           {"microseconds", row.seconds / double(row.runs) * 1e6},
+           {"share", row.seconds / total},
+           {"weight_bytes_per_second", row.weightBytes / row.seconds}});
+    }
     return table;
   }
 
@@ -353,10 +368,14 @@ private:
   void printLaunches(const Json &part) {
     if (!part.contains("launches"))
       return;
+    std::printf("           %7s %6s %7s %9s %7s  launch\n", "time", "count",
+                "tasks", "us each", "GB/s");
     for (const Json &row : part["launches"])
-      std::printf("           %5.1f %%  %4u x  %s\n",
+      std::printf("           %5.1f %% %6u %7u %9.1f %7.1f  %s\n",
                   100 * row["share"].get<double>(),
-                  row["count"].get<unsigned>(),
+                  row["count"].get<unsigned>(), row["tasks"].get<unsigned>(),
+                  row["microseconds"].get<double>(),
+                  row["weight_bytes_per_second"].get<double>() / 1e9,
                   row["launch"].get<std::string>().c_str());
   }
 
