@@ -15,14 +15,14 @@
 namespace mm1 {
 
 enum class WeightPlacement : uint8_t {
-  Auto, ///< copy for half a second, when the copy leaves half of the free memory
+  Auto, ///< copy for kAutoCopyMs, when the copy leaves half of the free memory
   Copy, ///< all, however long it takes
   Map,  ///< all
 };
 
 class WeightMemory {
 public:
-  static constexpr uint32_t kAutoCopyMs = 500;
+  static constexpr uint32_t kAutoCopyMs = 400;
 
   /// Places all weights of the plan. `device` gives the memory, `pool` the threads; `autoCopyMs` is the limit for Auto.
   /// Machine error: not enough memory for Copy, or the disk fails.

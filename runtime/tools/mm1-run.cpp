@@ -25,7 +25,7 @@ static void addModel(CLI::App &app, ModelArguments &model) {
       "Kernels to use: x86-64-v3, x86-64-v4-bf16; default the best there is");
   app.add_option("--weights", model.weights,
                  "copy them to memory on huge pages, or map the file; auto "
-                 "copies for half a second and maps the rest")
+                 "copies for 0.4 s and maps the rest")
       ->transform(
           CLI::CheckedTransformer(std::map<std::string, WeightPlacement>{
                                       {"auto", WeightPlacement::Auto},
