@@ -8,7 +8,7 @@ model=test/golden/Inputs/two-layers
 emit() { # stage, options
   stage=$1
   shift
-  "$mm1c" compile "$model" "--emit=$stage" "$@" >"test/golden/two-layers.$stage.mlir"
+  "$mm1c" compile "$model" "--emit=$stage" "$@" >"test/golden/Inputs/two-layers.$stage.mlir"
 }
 emit mm1
 emit sharded
@@ -16,6 +16,6 @@ emit quantized --quant int8-experts
 emit fused --quant int8-experts
 emit plan --quant int8-experts --sequences 2 --prefill-tokens 16 --context 128
 "$mm1c" compile "$model" --target sm_90a --emit=cuda --quant int8-experts --sequences 2 --prefill-tokens 16 --context 128 \
-  >test/golden/two-layers.cuda.cu
+  >test/golden/Inputs/two-layers.cuda.cu
 git --no-pager diff --stat -- test/golden
 git --no-pager diff -- test/golden
