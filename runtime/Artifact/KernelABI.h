@@ -13,9 +13,9 @@ inline constexpr uint32_t kKernelABIVersion = 1;
 
 /// The sizes of the step at hand, in this order.
 enum KernelDim : uint32_t {
-  kDimTokens = 0,       ///< T: tokens in this batch (rows, for the head entry)
-  kDimSequences = 1,    ///< B: sequences in this batch
-  kDimPageColumns = 2,  ///< columns of the `pages` input: pages per sequence
+  kDimTokens = 0,      ///< T: tokens in this batch (rows, for the head entry)
+  kDimSequences = 1,   ///< B: sequences in this batch
+  kDimPageColumns = 2, ///< columns of the `pages` input: pages per sequence
   kNumKernelDims = 3,
 };
 
@@ -23,6 +23,7 @@ enum KernelDim : uint32_t {
 /// \param dims     kNumKernelDims sizes
 /// \param begin,end  the tasks to run: any partition of the grid gives the same bytes
 /// \param scratch  64-byte aligned memory of the calling thread, Kernel.scratch_bytes long, content undefined
-using KernelFunction = void (*)(void *const *buffers, const int64_t *dims, int64_t begin, int64_t end, void *scratch);
+using KernelFunction = void (*)(void *const *buffers, const int64_t *dims,
+                                int64_t begin, int64_t end, void *scratch);
 
 } // namespace mm1

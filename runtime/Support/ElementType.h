@@ -8,7 +8,18 @@
 namespace mm1 {
 
 /// The number formats a checkpoint, an artifact or a plan may name.
-enum class ElementType : uint8_t { F64, F32, F16, BF16, I64, I32, I16, I8, U8, Bool };
+enum class ElementType : uint8_t {
+  F64,
+  F32,
+  F16,
+  BF16,
+  I64,
+  I32,
+  I16,
+  I8,
+  U8,
+  Bool
+};
 
 /// Bytes of one element.
 constexpr uint64_t sizeBytes(ElementType type) {

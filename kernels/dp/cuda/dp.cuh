@@ -37,7 +37,8 @@ using u32 = unsigned;
 #define DP_DEVICE static __device__ __forceinline__
 /// Starts a kernel whose blocks have `threads` threads. One block is named as
 /// the fewest of a multiprocessor: without it ptxas spills to fit more of them.
-#define DP_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
+#define DP_KERNEL(threads)                                                     \
+  extern "C" __global__ void __launch_bounds__(threads, 1)
 /// Declares a variable that the threads of a block share.
 #define DP_SHARED __shared__
 
