@@ -95,7 +95,7 @@ def FormClusters : Pass<"mm1-form-clusters", "::mlir::func::FuncOp"> {
     Each anchor starts a cluster that stands where the anchor stands. Then, greedily:
     1. (forward) An op with a scalar body joins the cluster that makes one of its operands, as epilogue, when the anchor
        takes an epilogue on that result, the op reads the cluster's values in place and at their shape, and everything else
-       it reads exists before the anchor. Among several such clusters the latest one wins.
+       it reads exists before the anchor; so of the clusters it reads from only the latest can take it.
     2. (backward) An op with a scalar body that is left joins the cluster that reads its result, as prologue, when the anchor
        takes a prologue on that operand, or an op of the prologue reads it in place. Others may read the result too when
        the kernel can store its prologue and they come later: the cluster yields the value, it is never computed twice.

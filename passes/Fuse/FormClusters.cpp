@@ -85,53 +85,43 @@ private:
     return order.lookup(group ? group->home : op);
   }
 
-  /// The groups of some ops, sorted by home.
-  SmallVector<Group *> groupsOf(ArrayRef<Operation *> ops) {
-    SmallVector<Group *> found;
-    for (Operation *op : ops)
-      if (Group *group = groupOf.lookup(op))
-        found.push_back(group);
-    llvm::sort(found, [&](Group *a, Group *b) {
-      return order[a->home] < order[b->home];
-    });
-    found.erase(llvm::unique(found), found.end());
-    return found;
-  }
-
-  /// The latest group that can take this op as epilogue, or null.
+  /// The group that can take this op as epilogue, or null. Only the latest of those that make its operands can: the others
+  /// would have to read from a cluster behind them.
   Group *groupBefore(Operation *op) {
-    SmallVector<Operation *> makers;
+    Group *latest = nullptr;
     for (Value operand : op->getOperands())
-      if (Operation *maker = operand.getDefiningOp())
-        makers.push_back(maker);
-    SmallVector<Group *> before = groupsOf(makers);
-    for (Group *group : llvm::reverse(before))
-      if (llvm::all_of(op->getOpOperands(), [&](OpOperand &use) {
-            return epilogueCanRead(use, *group);
-          }))
-        return group;
-    return nullptr;
+      if (Group *group = groupOf.lookup(operand.getDefiningOp()))
+        if (!latest || order[group->home] > order[latest->home])
+          latest = group;
+    auto canRead = [&](OpOperand &use) {
+      return epilogueCanRead(use, *latest);
+    };
+    return latest && llvm::all_of(op->getOpOperands(), canRead) ? latest
+                                                                : nullptr;
   }
 
   bool epilogueCanRead(OpOperand &use, Group &group) {
     Operation *maker = use.get().getDefiningOp();
     if (maker && groupOf.lookup(maker) == &group)
-      return group.anchor() &&
-             canFollow(use, group.anchor(), maker == group.home);
+      return canFollow(use, group.anchor(), maker == group.home);
     // From memory: it must have been made before the group runs.
     return !maker || maker->getBlock() != &block ||
            homeOf(maker) < order[group.home];
   }
 
-  /// The group that can take this op as prologue, or null. All readers of the op have their group already.
+  /// The group that can take this op as prologue, or null. All readers of the op have their group already; only the
+  /// earliest can, for the same reason.
   Group *groupBehind(Operation *op) {
-    SmallVector<Operation *> readers(op->getUsers());
-    for (Group *group : groupsOf(readers))
-      if (llvm::all_of(op->getUses(), [&](OpOperand &use) {
-            return prologueCanServe(use, *group);
-          }))
-        return group;
-    return nullptr;
+    Group *earliest = nullptr;
+    for (Operation *reader : op->getUsers())
+      if (Group *group = groupOf.lookup(reader))
+        if (!earliest || order[group->home] < order[earliest->home])
+          earliest = group;
+    auto canServe = [&](OpOperand &use) {
+      return prologueCanServe(use, *earliest);
+    };
+    return earliest && llvm::all_of(op->getUses(), canServe) ? earliest
+                                                             : nullptr;
   }
 
   bool prologueCanServe(OpOperand &use, Group &group) {

@@ -91,3 +91,13 @@ func.func @head(%h: tensor<?x1024xbf16>, %wn: tensor<1024xbf16>) -> tensor<?x102
   %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
   return %n : tensor<?x1024xbf16>
 }
+
+// A panel of these experts is 32 KiB, of the two that a token meets 64 KiB: at most four to a task of 256 KiB.
+// CHECK-LABEL: func.func @experts
+//       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 4 : i64, per = 1 : i64, rows = 12 : i64, tasks = 128 : i64, unit = "one"}
+func.func @experts(%x: tensor<?x512xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<9xi32>, %w: tensor<8x16384x512xbf16>)
+    -> tensor<?x2x16384xbf16> attributes {mm1.entry = "decode"} {
+  %y = mm1.expert_linear %x, %order, %offsets weights(%w)
+      : (tensor<?x512xbf16>, tensor<?x2xi32>, tensor<9xi32>, tensor<8x16384x512xbf16>) -> tensor<?x2x16384xbf16>
+  return %y : tensor<?x2x16384xbf16>
+}
