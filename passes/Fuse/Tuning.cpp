@@ -66,7 +66,7 @@ Expected<TuningRule> parseOverride(StringRef text) {
   TuningRule rule;
   if (parts.size() == 3) {
     if (Error bad = checkEntry(parts[0]))
-      return std::move(bad);
+      return bad;
     rule.entry = parts[0].str();
   }
   Expected<AnchorKind> kind = parseKind(parts[parts.size() - 2]);
@@ -75,12 +75,12 @@ Expected<TuningRule> parseOverride(StringRef text) {
   rule.kind = *kind;
   rule.knob = parts.back().str();
   if (Error bad = checkKnob(rule.kind, rule.knob))
-    return std::move(bad);
+    return bad;
   std::optional<int64_t> value;
   if (int64_t parsed; !number.getAsInteger(10, parsed))
     value = parsed;
   if (Error bad = checkValue(rule.knob, value))
-    return std::move(bad);
+    return bad;
   rule.value = *value;
   return rule;
 }

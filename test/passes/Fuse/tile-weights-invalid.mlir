@@ -12,3 +12,13 @@ func.func @tied(%tokens: tensor<?xi32>) -> tensor<?x512xf32> {
   %y = mm1.linear %x weights(%t) : (tensor<?x64xf32>, tensor<512x64xf32>) -> tensor<?x512xf32>
   return %y : tensor<?x512xf32>
 }
+
+// -----
+
+// A single number has no rows to pad.
+// expected-error @below {{'mm1.weight' op cannot be laid out: recipe step '#mm1.pad<multiple = 32>' does not fit 'tensor<f32>'}}
+mm1.weight @number : tensor<f32> = #mm1.recipe<sources = [#mm1.source<"n" : tensor<f32>>], steps = []>
+func.func @no_rows() -> tensor<f32> {
+  %n = mm1.load_weight @number : tensor<f32>
+  return %n : tensor<f32>
+}
