@@ -180,6 +180,10 @@ TEST(Plan, SaysWhatIsWrong) {
        "entries[0].launches[2].unit is 9"},
       {[&](auto &p) { arg(p, 0, 0).bytes = 1 << 20; },
        "entries[0].launches[0].args[0] takes 1048576 bytes from 0"},
+      {[&](auto &p) {
+         arg(p, 0, 0).index = 64, arg(p, 0, 0).bytes = UINT64_MAX - 32;
+       }, // their sum is 31
+       "args[0] takes 18446744073709551583 bytes from 64"},
       {[&](auto &p) { arg(p, 0, 0).index = 4; },
        "entries[0].launches[0].args[0] starts at 4"},
       {[&](auto &p) { arg(p, 0, 1).index = 1; },
