@@ -104,9 +104,11 @@ TEST(Compile, RefusesDamagedCheckpoints) {
   fs::remove(model + "/model.safetensors");
   expectRefused(model, 1, {"safetensors"});
 
-  writeText(model + "/config.json",
-            "{\"model_type\": \"minimax_m1\", \"hidden_size\": -3}");
-  expectRefused(model, 1, {"config.json", "hidden_size"});
+  std::string config = readText(kTiny + "/config.json");
+  size_t at = config.find("\"hidden_size\": ");
+  ASSERT_NE(at, std::string::npos);
+  writeText(model + "/config.json", std::string(config).insert(at + 15, "-"));
+  expectRefused(model, 1, {"config.json", "hidden_size", "-64"});
   writeText(model + "/config.json", "{\"model_type\": \"toaster\"}");
   expectRefused(model, 1, {"config.json", "toaster"});
   expectRefused(folder.path("absent"), 1, {"absent"});
@@ -218,7 +220,7 @@ TEST(Verify, SaysThatACompiledModelIsRight) {
   // Another model's weights are another model.
   TemporaryFolder other;
   ASSERT_EQ(run("mm1-make-checkpoint",
-                {kTiny + "/config.json", other.path("m"), "--seed", "99"})
+                {kTiny + "/config.json", "-o", other.path("m"), "--seed", "99"})
                 .exitCode,
             0);
   EXPECT_EQ(run("mm1c", {"verify", artifact, "--checkpoint", other.path("m")})
