@@ -47,6 +47,9 @@ private:
   void emitEpilogue(Value panel, Value expert, Value firstPair, Value row,
                     Value count);
 
+  /// The product of the weights as they are stored.
+  MicroKernel storedKernel();
+  Value panelAddress(Value weight, Value expert, Value panel);
   /// The pair (t * k + j) at place `i` of the expert lists.
   Value loadPair(Value i) {
     return k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)));
@@ -134,8 +137,7 @@ LogicalResult MatmulEmitter::check() {
 LogicalResult MatmulEmitter::emit() {
   if (failed(readAnchor()))
     return failure();
-  MicroKernel kernel{k, inputElement, weightElement,
-                     plan::ceilDiv(depthTotal, weightElement.isF32() ? 1 : 2)};
+  MicroKernel kernel = storedKernel();
   maxRows = std::max<int64_t>(
       1, std::min(kernel.rowCounts().front(),
                   frame.schedule.get("rows", kernel.rowCounts().front())));
@@ -154,6 +156,8 @@ LogicalResult MatmulEmitter::emit() {
   Value first = k.mul(k.taskBegin(), panelsOfTask);
   Value last = k.min(k.mul(k.taskEnd(), panelsOfTask), k.index(numPanels));
   auto emitPanels = [&](Value expert, Value firstPair, Value numRows) {
+    for (Value weight : weights)
+      kernel.prefetchHead(panelAddress(weight, expert, first));
     k.forLoop(first, last, 1, [&](Value panel) {
       emitPanel(panel, expert, firstPair, numRows);
     });
@@ -172,16 +176,23 @@ LogicalResult MatmulEmitter::emit() {
   return success();
 }
 
+MicroKernel MatmulEmitter::storedKernel() {
+  int64_t depth = weightElement.isF32() ? 1 : 2;
+  return {k, inputElement, weightElement, plan::ceilDiv(depthTotal, depth)};
+}
+
+Value MatmulEmitter::panelAddress(Value weight, Value expert, Value panel) {
+  Value place = k.add(k.mul(expert, numPanels), panel);
+  return k.at(reader.inputAddress(weight),
+              k.mul(place, storedKernel().panelBytes()));
+}
+
 void MatmulEmitter::emitPanel(Value panel, Value expert, Value firstPair,
                               Value numRows) {
-  int64_t depth = weightElement.isF32() ? 1 : 2;
-  MicroKernel kernel{k, inputElement, weightElement,
-                     plan::ceilDiv(depthTotal, depth)};
-  Value place = k.add(k.mul(expert, numPanels), panel);
+  MicroKernel kernel = storedKernel();
   SmallVector<Value> panels;
   for (Value weight : weights)
-    panels.push_back(
-        k.at(reader.inputAddress(weight), k.mul(place, kernel.panelBytes())));
+    panels.push_back(panelAddress(weight, expert, panel));
   if (widePanels.empty() && wideRows.empty()) {
     emitTiles(kernel, panels, panel, expert, firstPair, numRows);
     return;
@@ -219,9 +230,16 @@ void MatmulEmitter::emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels,
                 widenRow(from, to);
                 from = to;
               }
-            for (auto [i, address] : llvm::enumerate(panels))
-              kernel.multiply(rows, address,
-                              k.at(tileSums, i * maxRows * kPanel * 4));
+            SmallVector<Value> outs;
+            for (size_t i = 0; i < panels.size(); ++i)
+              outs.push_back(k.at(tileSums, i * maxRows * kPanel * 4));
+            // Few rows wait for memory: all weights at once are streams
+            // without gaps.
+            if (kernel.fitTogether(count, panels.size()))
+              kernel.multiply(rows, panels, outs);
+            else
+              for (auto [address, out] : llvm::zip(panels, outs))
+                kernel.multiply(rows, address, out);
             return {k.index(count)};
           };
           if (count == 1)
@@ -269,9 +287,9 @@ void MatmulEmitter::widenRow(Value from, Value to) {
   int64_t lanes = k.target.lanes;
   Value width = k.index(plan::roundUp(depthTotal, plan::kRowMultiple));
   k.forLoop(k.index(0), width, lanes, [&](Value i) {
-    Value x = k.loadFloats(
-        k.at(from, k.mul(i, plan::elementBytes(inputElement))), inputElement,
-        lanes);
+    Value x =
+        k.loadFloats(k.at(from, k.mul(i, plan::elementBytes(inputElement))),
+                     inputElement, lanes);
     k.store(x, k.at(to, k.mul(i, 4)), 4 * lanes);
   });
 }

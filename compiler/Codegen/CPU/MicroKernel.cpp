@@ -14,7 +14,7 @@ using namespace mlir::mm1::cpu;
 /// Weights are asked for this far ahead of their use, into L2, which keeps more
 /// misses in flight than L1. What is asked for beyond a panel's end is the
 /// beginning of the next one.
-static constexpr int64_t kPrefetchBytes = 4096;
+static constexpr int64_t kPrefetchBytes = 8192;
 static constexpr int kPrefetchLocality = 2;
 
 static int64_t bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
@@ -30,9 +30,19 @@ ArrayRef<int64_t> MicroKernel::rowCounts() const {
   return few;
 }
 
+/// Vector registers that hold sums: a quarter is for weights and activations.
+static int64_t sumRegisters(const CPUTarget &target) {
+  return target.vectorRegisters * 3 / 4;
+}
+
 int64_t MicroKernel::blockColumns(int64_t numRows) const {
-  int64_t sums = k.target.vectorRegisters * 3 / 4;
-  return numRows * kPanel / k.target.lanes <= sums ? kPanel : kPanel / 2;
+  bool fits = numRows * kPanel / k.target.lanes <= sumRegisters(k.target);
+  return fits ? kPanel : kPanel / 2;
+}
+
+bool MicroKernel::fitTogether(int64_t numRows, int64_t numPanels) const {
+  return numRows <= 2 && numRows * numPanels * kPanel / k.target.lanes <=
+                             sumRegisters(k.target);
 }
 
 /// The order in which lookUpBF16Pairs leaves columns: each 128-bit lane of the
@@ -142,7 +152,7 @@ SmallVector<Value> MicroKernel::loadFloatParts(Value address,
 }
 
 void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
-                       int64_t columns, SmallVectorImpl<Value> &sums) const {
+                       int64_t columns, MutableArrayRef<Value> sums) const {
   ImplicitLocOpBuilder &b = k.b;
   int64_t lanes = k.target.lanes, vectors = columns / lanes;
   Value weights = k.at(panel, k.mul(s, stepBytes()));
@@ -192,28 +202,35 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
   }
 }
 
-void MicroKernel::multiply(ArrayRef<Value> rows, Value panel, Value out) const {
+void MicroKernel::multiply(ArrayRef<Value> rows, ArrayRef<Value> panels,
+                           ArrayRef<Value> outs) const {
   int64_t columns = blockColumns(rows.size());
   for (int64_t first = 0; first < kPanel; first += columns)
-    multiplyBlock(rows, panel, out, first, columns);
+    multiplyBlock(rows, panels, outs, first, columns);
 }
 
-void MicroKernel::multiplyBlock(ArrayRef<Value> rows, Value panel, Value out,
-                                int64_t first, int64_t columns) const {
+void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
+                                ArrayRef<Value> outs, int64_t first,
+                                int64_t columns) const {
   int64_t lanes = k.target.lanes, numRows = rows.size();
-  int64_t vectors = columns / lanes;
-  panel = k.at(panel, first * depth() * bytesOf(weight));
+  int64_t vectors = columns / lanes, sumsOfPanel = numRows * vectors;
+  SmallVector<Value> bases;
+  for (Value panel : panels)
+    bases.push_back(k.at(panel, first * depth() * bytesOf(weight)));
   // Few rows wait for memory: enough steps a turn to keep loads in flight.
   int64_t unroll = numRows <= 2 ? 8 : numRows <= 4 ? 4 : 2;
   int64_t whole = steps / unroll * unroll;
-  SmallVector<Value> sums(numRows * vectors, k.floats(0.0, lanes));
+  SmallVector<Value> sums(panels.size() * sumsOfPanel, k.floats(0.0, lanes));
   auto turn = [&](Value s, ValueRange carried, int64_t count) {
     SmallVector<Value> next(carried);
     Value ahead = k.add(k.mul(s, stepBytes()), kPrefetchBytes);
-    for (int64_t line = 0; line < count * stepBytes(); line += 64)
-      k.prefetch(k.at(k.at(panel, ahead), line), kPrefetchLocality);
+    for (Value base : bases)
+      for (int64_t line = 0; line < count * stepBytes(); line += 64)
+        k.prefetch(k.at(k.at(base, ahead), line), kPrefetchLocality);
     for (int64_t i = 0; i < count; ++i)
-      step(rows, panel, k.add(s, i), columns, next);
+      for (auto [p, base] : llvm::enumerate(bases))
+        step(rows, base, k.add(s, i), columns,
+             MutableArrayRef(next).slice(p * sumsOfPanel, sumsOfPanel));
     return next;
   };
   if (whole > 0)
@@ -224,18 +241,24 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, Value panel, Value out,
     sums = k.forLoop(
         k.index(whole), k.index(steps), 1, sums,
         [&](Value s, ValueRange carried) { return turn(s, carried, 1); });
-  if (looksUp())
-    for (int64_t r = 0; r < numRows; ++r) {
-      Value a = sums[2 * r], c = sums[2 * r + 1];
-      SmallVector<int64_t> all = lookUpOrder();
-      ArrayRef<int64_t> order = all;
-      sums[2 * r] = k.shuffle(a, c, order.take_front(16));
-      sums[2 * r + 1] = k.shuffle(a, c, order.take_back(16));
+  if (looksUp()) {
+    SmallVector<int64_t> order = lookUpOrder();
+    for (size_t i = 0; i < sums.size(); i += 2) {
+      Value a = sums[i], c = sums[i + 1];
+      sums[i] = k.shuffle(a, c, ArrayRef(order).take_front(16));
+      sums[i + 1] = k.shuffle(a, c, ArrayRef(order).take_back(16));
     }
-  for (int64_t r = 0; r < numRows; ++r)
-    for (int64_t v = 0; v < vectors; ++v)
-      k.store(sums[r * vectors + v],
-              k.at(out, (r * kPanel + first + v * lanes) * 4), 4 * lanes);
+  }
+  for (auto [p, out] : llvm::enumerate(outs))
+    for (int64_t r = 0; r < numRows; ++r)
+      for (int64_t v = 0; v < vectors; ++v)
+        k.store(sums[p * sumsOfPanel + r * vectors + v],
+                k.at(out, (r * kPanel + first + v * lanes) * 4), 4 * lanes);
+}
+
+void MicroKernel::prefetchHead(Value panel) const {
+  for (int64_t line = 0; line < kPrefetchBytes; line += 64)
+    k.prefetch(k.at(panel, line), kPrefetchLocality);
 }
 
 MicroKernel MicroKernel::widened() const {

@@ -44,9 +44,17 @@ struct MicroKernel {
   /// Row counts for which kernels are made, largest first.
   ArrayRef<int64_t> rowCounts() const;
 
-  /// Multiplies rows at `rows` with the panel at `panel`; stores the sums as
-  /// f32 `[rows, 32]` at `out`.
-  void multiply(ArrayRef<Value> rows, Value panel, Value out) const;
+  /// Multiplies rows at `rows` with the panels at `panels` in one loop; stores
+  /// the sums of each as f32 `[rows, 32]` at its `outs`. More than one panel
+  /// must fit together.
+  void multiply(ArrayRef<Value> rows, ArrayRef<Value> panels,
+                ArrayRef<Value> outs) const;
+
+  /// Whether few rows with this many panels have all their sums in registers.
+  bool fitTogether(int64_t numRows, int64_t numPanels) const;
+
+  /// Asks for the head of a panel that follows no other in memory.
+  void prefetchHead(Value panel) const;
 
   /// The same product of what the multiply instruction takes as it is stored:
   /// pairs of bf16 where it is a dot product, else f32.
@@ -58,10 +66,11 @@ private:
   /// Columns whose sums are in registers at the same time: the panel, or half
   /// of it when there are many rows for few registers.
   int64_t blockColumns(int64_t numRows) const;
-  void multiplyBlock(ArrayRef<Value> rows, Value panel, Value out,
-                     int64_t first, int64_t columns) const;
+  void multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
+                     ArrayRef<Value> outs, int64_t first,
+                     int64_t columns) const;
   void step(ArrayRef<Value> rows, Value panel, Value s, int64_t columns,
-            SmallVectorImpl<Value> &sums) const;
+            MutableArrayRef<Value> sums) const;
   /// True when int8 become bf16 by table.
   bool looksUp() const {
     return usesDot() && weight.isInteger(8) && k.target.hasByteLookup;

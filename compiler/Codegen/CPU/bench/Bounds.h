@@ -10,7 +10,7 @@
 namespace mlir::mm1::cpu {
 
 /// Bytes that one task of the read kernel reads.
-inline constexpr int64_t kReadTaskBytes = 64 << 10;
+inline constexpr int64_t kReadTaskBytes = 2 << 20;
 
 /// Task t reads bytes [t, t+1) * kReadTaskBytes of buffer 0, each line asked
 /// for 4 KiB ahead of its use, and adds them up into buffer 1.
