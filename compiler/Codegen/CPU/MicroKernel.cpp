@@ -14,7 +14,9 @@ using namespace mlir::mm1::cpu;
 /// Weights are asked for this far ahead of their use, into L2, which keeps more
 /// misses in flight than L1. What is asked for beyond a panel's end is the
 /// beginning of the next one.
-static constexpr int64_t kPrefetchBytes = 8192;
+static int64_t prefetchBytes(Type weight) {
+  return weight.isInteger(8) ? 8192 : 4096;
+}
 static constexpr int kPrefetchLocality = 2;
 
 static int64_t bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
@@ -223,7 +225,7 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
   SmallVector<Value> sums(panels.size() * sumsOfPanel, k.floats(0.0, lanes));
   auto turn = [&](Value s, ValueRange carried, int64_t count) {
     SmallVector<Value> next(carried);
-    Value ahead = k.add(k.mul(s, stepBytes()), kPrefetchBytes);
+    Value ahead = k.add(k.mul(s, stepBytes()), prefetchBytes(weight));
     for (Value base : bases)
       for (int64_t line = 0; line < count * stepBytes(); line += 64)
         k.prefetch(k.at(k.at(base, ahead), line), kPrefetchLocality);
@@ -257,7 +259,7 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
 }
 
 void MicroKernel::prefetchHead(Value panel) const {
-  for (int64_t line = 0; line < kPrefetchBytes; line += 64)
+  for (int64_t line = 0; line < prefetchBytes(weight); line += 64)
     k.prefetch(k.at(panel, line), kPrefetchLocality);
 }
 
@@ -275,7 +277,7 @@ void MicroKernel::widenPanel(Value panel, Value out) const {
     Value from = k.at(panel, k.mul(s, stepBytes()));
     Value to = k.at(out, k.mul(s, wideStep));
     for (int64_t line = 0; line < stepBytes(); line += 64)
-      k.prefetch(k.at(from, kPrefetchBytes + line), kPrefetchLocality);
+      k.prefetch(k.at(from, prefetchBytes(weight) + line), kPrefetchLocality);
     SmallVector<Value> parts =
         usesDot() ? loadBF16Pairs(from, kPanel) : loadFloatParts(from, kPanel);
     for (auto [i, part] : llvm::enumerate(parts))

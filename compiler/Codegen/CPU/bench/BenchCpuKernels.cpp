@@ -278,16 +278,17 @@ public:
   }
   /// Operations per second.
   double peak(bool dot) {
-    double time = pool.run(4 * options.threads, [&](int thread, int64_t) {
-      void *own[] = {sink.data, sink.data + 4096 * (1 + thread)};
-      (dot ? dotKernel : fmaKernel)(own, nullptr, 0, 1, nullptr);
-    });
-    return 4 * options.threads * peakOperations(target, dot) / time;
+    double time =
+        pool.run(kPeakTasks * options.threads, [&](int thread, int64_t) {
+          void *own[] = {sink.data, sink.data + 4096 * (1 + thread)};
+          (dot ? dotKernel : fmaKernel)(own, nullptr, 0, 1, nullptr);
+        });
+    return kPeakTasks * options.threads * peakOperations(target, dot) / time;
   }
 
   void run(const Case &c);
 
-  static constexpr int64_t kReadBytes = 256 << 20;
+  static constexpr int64_t kReadBytes = 256 << 20, kPeakTasks = 32;
 
 private:
   Options options;
