@@ -16,7 +16,8 @@ std::vector<std::string_view> supportedCpuLevels() {
       __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (isV3 && isV4 && __builtin_cpu_supports("avx512vnni") &&
-      __builtin_cpu_supports("avx512bf16"))
+      __builtin_cpu_supports("avx512bf16") &&
+      __builtin_cpu_supports("avx512vbmi"))
     levels.push_back("x86-64-v4-bf16");
   if (isV3)
     levels.push_back("x86-64-v3");

@@ -27,7 +27,9 @@ Status Session::load() {
       return memory.takeError();
     states.push_back(std::move(*memory));
   }
-  auto memory = machine->allocate(plan().arenaBytes, "the arena");
+  // Kernels may load one vector past the end of a row, so also of the last.
+  constexpr uint64_t kSlackBytes = 64;
+  auto memory = machine->allocate(plan().arenaBytes + kSlackBytes, "the arena");
   if (!memory)
     return memory.takeError();
   arena = std::move(*memory);
