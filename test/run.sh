@@ -1,6 +1,7 @@
 #!/bin/sh
 # From a bare Debian 12 to a tested mm1c: installs what is needed (apt, as root or with sudo), builds everything, runs all
-# tests. Then the runtime alone, without LLVM, with g++, and the runtime's tests. Needs no GPU, Python package or network.
+# tests; then the runtime alone, without LLVM, with g++; then the readers of foreign bytes under AddressSanitizer and UBSan, with a
+# short run of each fuzzer. Needs no GPU and no Python package.
 #   test/run.sh             all of it (about 25 minutes on two cores)
 #   test/run.sh --sanitize  the same tests under AddressSanitizer and UBSan, with the fuzzers, instead
 set -eu
@@ -29,3 +30,10 @@ echo "the runtime alone: no LLVM, g++"
 cmake --preset runtime-only -DCMAKE_CXX_COMPILER=g++ -DCMAKE_C_COMPILER=gcc $launcher
 cmake --build build-runtime -j "$jobs"
 ctest --test-dir build-runtime --output-on-failure -j "$jobs"
+
+echo "the readers of foreign bytes under sanitizers, and their fuzzers"
+readers="SupportTest SafeTensorsTest ArtifactTest TextTests SessionTest CheckpointTest ModelConfigTest"
+fuzzers="FuzzSafeTensors FuzzConfig FuzzTokenizer FuzzPlan"
+cmake --preset sanitize $launcher
+cmake --build build-sanitize -j "$jobs" --target $readers $fuzzers
+ctest --test-dir build-sanitize --output-on-failure -j "$jobs" -R "^($(echo $readers $fuzzers | tr ' ' '|'))"
