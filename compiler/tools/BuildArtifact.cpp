@@ -95,7 +95,9 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
   options.command = "mm1c compile CHECKPOINT --target cpu --compute " +
                     arguments.compute + " --quant " + arguments.quant +
                     " --sequences " + std::to_string(arguments.sequences) +
-                    " -o OUTPUT";
+                    " --context " + std::to_string(arguments.context) +
+                    " --prefill-tokens " +
+                    std::to_string(arguments.prefillTokens) + " -o OUTPUT";
   options.selfTestTolerance = selfTestTolerance(arguments.compute);
 
   std::vector<uint64_t> scratch;

@@ -25,7 +25,7 @@ struct EmittedKernels {
 mlir::FailureOr<EmittedKernels>
 emitKernels(mlir::ModuleOp plan, const mlir::mm1::cpu::CPUTarget &target);
 
-/// Writes the artifact of `plan` to arguments.output.
+/// Writes the artifact of `plan` to arguments.output; arguments.context is the plan's.
 Status buildArtifact(mlir::ModuleOp plan, const Checkpoint &checkpoint,
                      const CompileArguments &arguments);
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace mm1 {
 
@@ -46,7 +45,6 @@ struct CompileArguments {
   int64_t goldenTokens = 16;
   bool force = false;
   bool quiet = false;
-  std::vector<std::string> mlirOptions; ///< --mlir-... as given
 };
 Status compileCommand(const CompileArguments &arguments);
 

@@ -149,7 +149,9 @@ Status compileCommand(const CompileArguments &arguments) {
       return error.take("codegen");
     return writeText(*text, arguments.output);
   }
-  return buildArtifact(**module, *checkpoint, arguments);
+  CompileArguments resolved = arguments;
+  resolved.context = options.maxContext;
+  return buildArtifact(**module, *checkpoint, resolved);
 }
 
 } // namespace mm1

@@ -193,8 +193,11 @@ int main(int argc, char **argv) {
   }
   if (*planApp)
     return report(planCommand(plan));
-  if (*compileApp)
+  if (*compileApp) {
+    if (compile.emit == "cuda" && compileApp->count("--target") == 0)
+      compile.target = "sm_90a";
     return report(compileCommand(compile));
+  }
   if (*referenceApp)
     return report(referenceCommand(reference));
   return report(verifyCommand(verify));
