@@ -163,13 +163,16 @@ Status CpuDevice::run(uint32_t number, const Dims &dims) {
 }
 
 void CpuDevice::write(void *to, const void *from, uint64_t sizeBytes) {
-  std::memcpy(to, from, sizeBytes);
+  if (sizeBytes != 0) // a plan without pages has no place for them
+    std::memcpy(to, from, sizeBytes);
 }
 void CpuDevice::read(void *to, const void *from, uint64_t sizeBytes) {
-  std::memcpy(to, from, sizeBytes);
+  if (sizeBytes != 0) // a plan without pages has no place for them
+    std::memcpy(to, from, sizeBytes);
 }
 void CpuDevice::clear(void *at, uint64_t sizeBytes) {
-  std::memset(at, 0, sizeBytes);
+  if (sizeBytes != 0)
+    std::memset(at, 0, sizeBytes);
 }
 
 void CpuDevice::resetProfile() {

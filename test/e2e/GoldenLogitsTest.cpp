@@ -92,6 +92,8 @@ std::vector<float> runLogits(const std::string &artifact, const Prompt &prompt,
 }
 
 double maxError(const Prompt &prompt, const std::vector<float> &logits) {
+  if (logits.empty()) // the run failed, and said so
+    return INFINITY;
   double worst = 0;
   for (size_t i = 0; i < prompt.positions.size(); ++i)
     for (int64_t v = 0; v < prompt.vocab; ++v) {
