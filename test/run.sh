@@ -2,7 +2,7 @@
 # From a bare Debian 12 to a tested mm1c: installs what is needed (apt, as root or with sudo), builds everything, runs all
 # tests; then the runtime alone, without LLVM, with g++; then the readers of foreign bytes under AddressSanitizer and UBSan, with a
 # short run of each fuzzer. Needs no GPU and no Python package.
-#   test/run.sh             all of it (about 25 minutes on two cores)
+#   test/run.sh             all of it
 #   test/run.sh --sanitize  the same tests under AddressSanitizer and UBSan, with the fuzzers, instead
 set -eu
 cd "$(dirname "$0")/.."
