@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 namespace mm1 {
 
@@ -38,43 +39,56 @@ struct CountingIterator {
   }
 };
 
-/// Builds the value and stops at the first repeated key or too deep nesting.
-class TreeBuilder {
+/// Builds the value, a json or an ordered_json, and stops at the first repeated
+/// key or too deep nesting.
+template <typename Json> class TreeBuilder {
 public:
   explicit TreeBuilder(unsigned maxDepth) : maxDepth(maxDepth) {}
 
-  json result;
+  Json result;
   std::string problem;
 
-  bool null() { return add(json()); }
-  bool boolean(bool value) { return add(json(value)); }
-  bool number_integer(int64_t value) { return add(json(value)); }
-  bool number_unsigned(uint64_t value) { return add(json(value)); }
-  bool number_float(double value, const std::string &) {
-    return add(json(value));
+  bool null() { return add(Json()); }
+  bool boolean(bool value) { return add(Json(value)); }
+  bool number_integer(int64_t value) { return add(Json(value)); }
+  bool number_unsigned(uint64_t value) { return add(Json(value)); }
+  bool number_float(double value, const std::string &text) {
+    if (kIsOrdered && text.find_first_of(".eE") == text.npos) {
+      problem = "integer " + text + " has more than 64 bits";
+      return false;
+    }
+    return add(Json(value));
   }
-  bool string(std::string &value) { return add(json(std::move(value))); }
-  bool binary(json::binary_t &) {
+  bool string(std::string &value) { return add(Json(std::move(value))); }
+  bool binary(typename Json::binary_t &) {
     return false;
   } // no binary format is parsed here
-  bool start_object(size_t) { return open(json::object()); }
-  bool start_array(size_t) { return open(json::array()); }
+  bool start_object(size_t) { return open(Json::object()); }
+  bool start_array(size_t) { return open(Json::array()); }
   bool end_object() { return close(); }
   bool end_array() { return close(); }
 
   bool key(std::string &name) {
-    auto [slot, isNew] =
-        stack.back()->get_ref<json::object_t &>().emplace(name, nullptr);
-    if (!isNew) {
-      problem = "key " + describeJson(name) + " appears twice in one object";
-      return false;
+    auto &object = stack.back()->template get_ref<typename Json::object_t &>();
+    bool isNew;
+    if constexpr (kIsOrdered) {
+      // Its own emplace() would look through all members each time.
+      isNew = keys.back().insert(name).second;
+      if (isNew)
+        member = &object.Json::object_t::Container::emplace_back(name, nullptr)
+                      .second;
+    } else {
+      auto [slot, inserted] = object.emplace(name, nullptr);
+      isNew = inserted;
+      member = &slot->second;
     }
-    member = &slot->second;
-    return true;
+    if (!isNew)
+      problem = "key " + describeJson(name) + " appears twice in one object";
+    return isNew;
   }
 
   bool parse_error(size_t, const std::string &,
-                   const json::exception &exception) {
+                   const nlohmann::detail::exception &exception) {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: syntax
     // error ..." -> the last part.
     std::string_view text = exception.what();
@@ -89,7 +103,10 @@ public:
   }
 
 private:
-  json *place(json value) {
+  static constexpr bool kIsOrdered =
+      std::is_same_v<Json, nlohmann::ordered_json>;
+
+  Json *place(Json value) {
     if (stack.empty())
       return &(result = std::move(value));
     if (stack.back()->is_array()) {
@@ -99,11 +116,11 @@ private:
     *member = std::move(value);
     return member;
   }
-  bool add(json value) {
+  bool add(Json value) {
     place(std::move(value));
     return true;
   }
-  bool open(json value) {
+  bool open(Json value) {
     if (stack.size() == maxDepth) {
       problem = "is nested deeper than " + std::to_string(maxDepth) + " levels";
       return false;
@@ -111,16 +128,21 @@ private:
     // The pointers on the stack stay good: a container grows only when its
     // children are closed.
     stack.push_back(place(std::move(value)));
+    if constexpr (kIsOrdered)
+      keys.emplace_back();
     return true;
   }
   bool close() {
     stack.pop_back();
+    if constexpr (kIsOrdered)
+      keys.pop_back();
     return true;
   }
 
   unsigned maxDepth;
-  std::vector<json *> stack;
-  json *member = nullptr;
+  std::vector<Json *> stack;
+  Json *member = nullptr;
+  std::vector<std::unordered_set<std::string>> keys; // of each open object
 };
 
 } // namespace
@@ -159,23 +181,35 @@ std::string inQuotes(std::string_view name) {
   return text + (name.size() > kMax ? "...'" : "'");
 }
 
-Expected<json> parseJson(std::string_view text, std::string_view origin,
-                         JsonLimits limits) {
+template <typename Json>
+static Expected<Json> parse(std::string_view text, std::string_view origin,
+                            JsonLimits limits) {
   std::string prefix(origin);
   if (text.size() > limits.maxBytes)
     return inputError(prefix + ": is " + std::to_string(text.size()) +
                       " bytes; expected at most " +
                       std::to_string(limits.maxBytes));
-  TreeBuilder builder(limits.maxDepth);
+  TreeBuilder<Json> builder(limits.maxDepth);
   const char *furthest = text.data();
   CountingIterator begin{text.data(), &furthest},
       end{text.data() + text.size(), &furthest};
-  if (!json::sax_parse(begin, end, &builder))
+  if (!Json::sax_parse(begin, end, &builder))
     return inputError(
         prefix + ": " +
         describePosition(text, static_cast<size_t>(furthest - text.data())) +
         ": " + builder.problem);
   return std::move(builder.result);
+}
+
+Expected<json> parseJson(std::string_view text, std::string_view origin,
+                         JsonLimits limits) {
+  return parse<json>(text, origin, limits);
+}
+
+Expected<nlohmann::ordered_json> parseOrderedJson(std::string_view text,
+                                                  std::string_view origin,
+                                                  JsonLimits limits) {
+  return parse<nlohmann::ordered_json>(text, origin, limits);
 }
 
 Expected<json> readJson(const std::string &path, JsonLimits limits) {

@@ -36,6 +36,13 @@ Expected<nlohmann::json> parseJson(std::string_view text,
                                    std::string_view origin,
                                    JsonLimits limits = {});
 
+/// The same with the members of objects in the order of the file. An integer of
+/// more than 64 bits is an error here, not a rounded number: this is for JSON
+/// that is printed again.
+Expected<nlohmann::ordered_json> parseOrderedJson(std::string_view text,
+                                                  std::string_view origin,
+                                                  JsonLimits limits = {});
+
 /// Reads and parses the file `path`. Also the errors of MappedFile::open.
 Expected<nlohmann::json> readJson(const std::string &path,
                                   JsonLimits limits = {});

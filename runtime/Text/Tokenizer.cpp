@@ -351,6 +351,27 @@ private:
 
 Expected<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
                                                  EncodeOptions options) const {
+  Range whole{0, text.size()};
+  return encode(text, std::span(&whole, 1), options.parseSpecial);
+}
+
+Expected<std::vector<int32_t>>
+Tokenizer::encode(std::span<const TextPiece> pieces) const {
+  std::string text;
+  std::vector<Range> control;
+  for (const TextPiece &piece : pieces) {
+    if (piece.isControl)
+      control.push_back({text.size(), text.size() + piece.text.size()});
+    text += piece.text;
+  }
+  return encode(text, control, /*parseSpecial=*/true);
+}
+
+/// Added tokens are found where they lie within one of the ranges, which are in
+/// order and do not overlap.
+Expected<std::vector<int32_t>>
+Tokenizer::encode(std::string_view text, std::span<const Range> mayHoldTokens,
+                  bool parseSpecial) const {
   if (text.size() > kMaxTextBytes)
     return inputError("text is " + std::to_string(text.size()) +
                       " bytes; expected at most " +
@@ -379,20 +400,23 @@ Expected<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
   };
 
   size_t ordinaryStart = 0;
-  for (size_t at = 0; at < text.size();) {
-    const AddedToken *token =
-        tables->startsAdded[static_cast<uint8_t>(text[at])]
-            ? tables->addedTokenAt(text, at, options.parseSpecial)
-            : nullptr;
-    if (!token) {
-      ++at;
-      continue;
+  for (const Range &range : mayHoldTokens) {
+    std::string_view upToEnd = text.substr(0, range.end);
+    for (size_t at = range.begin; at < range.end;) {
+      const AddedToken *token =
+          tables->startsAdded[static_cast<uint8_t>(text[at])]
+              ? tables->addedTokenAt(upToEnd, at, parseSpecial)
+              : nullptr;
+      if (!token) {
+        ++at;
+        continue;
+      }
+      if (Status status = addOrdinary(ordinaryStart, at); !status)
+        return status.takeError();
+      encoding.ids.push_back(token->id);
+      at += token->content.size();
+      ordinaryStart = at;
     }
-    if (Status status = addOrdinary(ordinaryStart, at); !status)
-      return status.takeError();
-    encoding.ids.push_back(token->id);
-    at += token->content.size();
-    ordinaryStart = at;
   }
   if (Status status = addOrdinary(ordinaryStart, text.size()); !status)
     return status.takeError();

@@ -38,6 +38,16 @@ struct EncodeOptions {
   bool parseSpecial = false;
 };
 
+/// A stretch of text that is encoded together with its neighbours.
+struct TextPiece {
+  std::string text;
+  /// Written by us, so text that spells an added token is that token. What
+  /// others wrote (a user, a tool) never becomes one.
+  bool isControl = false;
+
+  bool operator==(const TextPiece &) const = default;
+};
+
 struct DecodeOptions {
   bool skipSpecial = false; ///< leave special tokens out of the text
 };
@@ -81,6 +91,12 @@ public:
   Expected<std::vector<int32_t>> encode(std::string_view text,
                                         EncodeOptions options = {}) const;
 
+  /// The ids of all pieces as one text, with added tokens, special or not, found
+  /// within control pieces only. Words may cross pieces: where the other pieces
+  /// spell no added token, these are the ids of the whole text with parseSpecial.
+  Expected<std::vector<int32_t>>
+  encode(std::span<const TextPiece> pieces) const;
+
   /// The text of `ids` as well-formed UTF-8 (U+FFFD for what is none). Input
   /// error for an id without a token.
   Expected<std::string> decode(std::span<const int32_t> ids,
@@ -114,6 +130,12 @@ private:
   struct Tables;
   explicit Tokenizer(std::shared_ptr<const Tables> tables)
       : tables(std::move(tables)) {}
+  struct Range {
+    size_t begin, end;
+  };
+  Expected<std::vector<int32_t>> encode(std::string_view text,
+                                        std::span<const Range> mayHoldTokens,
+                                        bool parseSpecial) const;
   Expected<std::string_view> bytesOrError(int32_t id) const;
 
   std::shared_ptr<const Tables> tables;
