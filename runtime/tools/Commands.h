@@ -7,6 +7,7 @@
 #include "runtime/Device/CpuDevice.h"
 #include "runtime/Session/Session.h"
 #include "runtime/Support/Expected.h"
+#include "runtime/Text/Chat.h"
 
 #include <cstdint>
 #include <memory>
@@ -38,6 +39,13 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
 /// Artifact::verifyWeights, with its progress on stderr.
 Status verifyWithProgress(const Artifact &artifact);
 
+/// How the next token is chosen.
+struct SamplingArguments {
+  float temperature = 0, topP = 1;
+  int32_t topK = 0;
+  uint64_t seed = 0;
+};
+
 /// mm1-run generate
 struct GenerateArguments {
   ModelArguments model;
@@ -45,15 +53,30 @@ struct GenerateArguments {
   std::string idsFile; ///< instead of a prompt; "-" is stdin
   bool special = false;
   uint32_t maxTokens = 128;
-  float temperature = 0, topP = 1;
-  int32_t topK = 0;
-  uint64_t seed = 0;
+  SamplingArguments sampling;
   std::vector<int32_t> stopIds;
   bool ignoreEos = false;
   uint32_t prefillChunk = 0;
   bool json = false;
 };
 Status generateCommand(const GenerateArguments &arguments);
+
+/// mm1-run chat
+struct ChatArguments {
+  ModelArguments model;
+  std::optional<std::string> system;
+  std::string toolsFile;             ///< empty: no tools
+  std::string historyFile;           ///< empty: a new conversation
+  std::vector<std::string> messages; ///< instead of lines of stdin
+  ChatWording wording = ChatWording::Repository;
+  SamplingArguments sampling;
+  uint32_t maxTokens = 0; ///< of a reply; 0: as many as there is room for
+  uint32_t prefillChunk = 0;
+  bool hideThinking = false;
+  bool verbose = false;
+  bool json = false;
+};
+Status chatCommand(const ChatArguments &arguments);
 
 /// mm1-run logits
 struct LogitsArguments {

@@ -1,15 +1,11 @@
 //===- Generate.cpp - mm1-run generate -----------------------------------------===//
 // Text on stdout as it comes, figures on stderr. An artifact without a tokenizer takes and prints ids.
 #include "runtime/Support/Json.h"
-#include "runtime/Text/Sampler.h"
-#include "runtime/Text/Tokenizer.h"
-#include "runtime/tools/Commands.h"
+#include "runtime/tools/Continue.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <sys/stat.h>
 
 namespace mm1 {
 
@@ -18,13 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-Status print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      std::fflush(stdout) != 0)
-    return fileError("stdout", "cannot write", errno);
-  return Status::ok();
 }
 
 /// One run of the command.
@@ -37,33 +26,22 @@ public:
     if (!loaded)
       return loaded.takeError();
     model = std::move(*loaded);
-    if (Status status = loadTokenizer(); !status)
-      return status;
+    auto ownTokenizer = loadTokenizer(*model->session);
+    if (!ownTokenizer)
+      return ownTokenizer.takeError();
+    tokenizer = std::move(*ownTokenizer);
     if (Status status = makePrompt(); !status)
       return status;
     return generate();
   }
 
 private:
-  Status loadTokenizer() {
-    std::string folder = model->session->artifact().path("tokenizer");
-    struct stat info;
-    if (::stat(folder.c_str(), &info) != 0) {
-      if (arguments.prompt)
-        return inputError(arguments.model.artifact +
-                          ": has no tokenizer; give token ids with --ids");
-      return Status::ok();
-    }
-    auto loaded = Tokenizer::load(folder);
-    if (!loaded)
-      return loaded.takeError();
-    tokenizer = std::move(*loaded);
-    return Status::ok();
-  }
-
   Status makePrompt() {
     if (!arguments.prompt && arguments.idsFile.empty())
       return usageError("generate needs --prompt or --ids");
+    if (arguments.prompt && !tokenizer)
+      return inputError(arguments.model.artifact +
+                        ": has no tokenizer; give token ids with --ids");
     auto ids = arguments.prompt
                    ? tokenizer->encode(*arguments.prompt,
                                        {.parseSpecial = arguments.special})
@@ -91,12 +69,7 @@ private:
 
   Status generate() {
     Session &session = *model->session;
-    int32_t vocab = int32_t(session.vocabSize());
-    auto sampler = Sampler::create(
-        {arguments.temperature, arguments.topK, arguments.topP, arguments.seed},
-        tokenizer ? tokenizer->idRanges(vocab)
-                  : std::vector<IdRange>{{0, vocab}},
-        vocab);
+    auto sampler = makeSampler(arguments.sampling, tokenizer, session);
     if (!sampler)
       return sampler.takeError();
     if (tokenizer)
@@ -111,31 +84,21 @@ private:
                             [](size_t, uint32_t) { return Status::ok(); });
         !status)
       return status;
-    auto logits = session.lastLogits();
     auto prefilled = Clock::now();
-    const char *reason = "length";
-    while (ids.size() < arguments.maxTokens) {
-      if (!logits)
-        return logits.takeError();
-      auto next = sampler->sample(logits->row(0));
-      if (!next)
-        return next.takeError();
-      if (isStop(*next)) {
-        reason = "stop";
-        break;
-      }
-      ids.push_back(*next);
-      if (Status status = emit(*next); !status)
-        return status;
-      if (ids.size() == arguments.maxTokens)
-        break;
-      if (session.length(*slot) == session.maxContext()) {
-        reason = "context";
-        break;
-      }
-      logits = session.decode({{*slot, *next}});
-    }
-    return finish(reason, seconds(start, prefilled),
+    Expected<StopReason> reason = StopReason::Length;
+    if (arguments.maxTokens != 0)
+      reason = continueSequence(
+          session, *slot, *sampler, arguments.maxTokens,
+          [this](int32_t id) { return isStop(id); },
+          [this](int32_t id) -> Expected<bool> {
+            ids.push_back(id);
+            if (Status status = emit(id); !status)
+              return status.takeError();
+            return true;
+          });
+    if (!reason)
+      return reason.takeError();
+    return finish(nameOf(*reason), seconds(start, prefilled),
                   seconds(prefilled, Clock::now()));
   }
 

@@ -39,9 +39,57 @@ static void addModel(CLI::App &app, ModelArguments &model) {
       "First run the artifact's golden prompts, and stop when logits differ");
 }
 
+static void addSampling(CLI::App &app, SamplingArguments &sampling) {
+  app.add_option("--temperature", sampling.temperature,
+                 "0 always takes the likeliest token")
+      ->capture_default_str();
+  app.add_option("--top-p", sampling.topP,
+                 "Draw from the likeliest tokens that reach this probability")
+      ->capture_default_str();
+  app.add_option("--top-k", sampling.topK,
+                 "Draw from this many of the likeliest tokens; 0: all")
+      ->capture_default_str();
+  app.add_option("--seed", sampling.seed, "The same seed gives the same text")
+      ->capture_default_str();
+}
+
+static void addChat(CLI::App &app, ChatArguments &chat) {
+  addModel(app, chat.model);
+  app.add_option("--system", chat.system, "What the model is told beforehand");
+  app.add_option("--tools", chat.toolsFile,
+                 "JSON list of tools: name, description, parameters of each");
+  app.add_option("--history", chat.historyFile,
+                 "JSON list of messages (role, content) to go on from");
+  app.add_option("--message", chat.messages,
+                 "Say this instead of lines of stdin; may be given again")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--wording", chat.wording,
+                 "repository: as the checkpoint's own template; vllm: as "
+                 "vLLM's, which calls the model MiniMax AI")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, ChatWording>{
+                                      {"repository", ChatWording::Repository},
+                                      {"vllm", ChatWording::Vllm}})
+              .description("repository or vllm"));
+  addSampling(app, chat.sampling);
+  app.add_option("--max-tokens", chat.maxTokens,
+                 "Tokens of a reply at most; 0: as many as there is room for")
+      ->capture_default_str();
+  app.add_option("--prefill-chunk", chat.prefillChunk,
+                 "Tokens of a message read in a step; 0: the plan's largest");
+  app.add_flag("--hide-thinking", chat.hideThinking,
+               "Do not show what stands between <think> and </think>");
+  app.add_flag("--verbose", chat.verbose,
+               "Rates and the context used, on stderr after each reply");
+  app.add_flag("--json", chat.json,
+               "Print one JSON object a reply instead of text");
+}
+
 int main(int argc, char **argv) {
   CLI::App app("mm1-run: run what mm1c compiled\n\n"
                "  mm1-run generate m1.mm1 --prompt \"Once upon a time\"\n"
+               "  mm1-run chat m1.mm1\n"
                "  mm1-run bench m1.mm1 --threads 2\n"
                "  mm1-run describe m1.mm1\n\n"
                "Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 3 "
@@ -75,21 +123,7 @@ int main(int argc, char **argv) {
       ->add_option("--max-tokens", generate.maxTokens,
                    "Tokens to generate at most")
       ->capture_default_str();
-  generateApp
-      ->add_option("--temperature", generate.temperature,
-                   "0 always takes the likeliest token")
-      ->capture_default_str();
-  generateApp
-      ->add_option("--top-p", generate.topP,
-                   "Draw from the likeliest tokens that reach this probability")
-      ->capture_default_str();
-  generateApp
-      ->add_option("--top-k", generate.topK,
-                   "Draw from this many of the likeliest tokens; 0: all")
-      ->capture_default_str();
-  generateApp
-      ->add_option("--seed", generate.seed, "The same seed gives the same text")
-      ->capture_default_str();
+  addSampling(*generateApp, generate.sampling);
   generateApp->add_option("--stop-id", generate.stopIds,
                           "Stop at this token id, besides the model's own end");
   generateApp->add_flag("--ignore-eos", generate.ignoreEos,
@@ -98,6 +132,17 @@ int main(int argc, char **argv) {
                           "Prompt tokens a step; 0: the plan's largest");
   generateApp->add_flag("--json", generate.json,
                         "Print one JSON object at the end instead of text");
+
+  ChatArguments chat;
+  CLI::App *chatApp = app.add_subcommand(
+      "chat",
+      "Talk with a model; its replies go to stdout as they come. Lines are "
+      "messages; /help lists commands\n\n"
+      "  mm1-run chat m1.mm1 --system \"You are a helpful assistant.\"\n"
+      "  mm1-run chat m1.mm1 --message \"What is 2 + 2?\" --hide-thinking\n"
+      "  mm1-run chat m1.mm1 --tools tools.json --temperature 1 --top-p 0.95\n"
+      "  mm1-run chat m1.mm1 --json < questions.txt");
+  addChat(*chatApp, chat);
 
   LogitsArguments logits;
   CLI::App *logitsApp = app.add_subcommand(
@@ -174,6 +219,7 @@ int main(int argc, char **argv) {
   }
 
   Status status = *generateApp ? generateCommand(generate)
+                  : *chatApp   ? chatCommand(chat)
                   : *logitsApp ? logitsCommand(logits)
                   : *benchApp  ? benchCommand(bench)
                                : describeCommand(describe);

@@ -14,9 +14,12 @@ namespace mm1::test {
 namespace fs = std::filesystem;
 
 Outcome run(const std::string &program,
-            const std::vector<std::string> &arguments) {
+            const std::vector<std::string> &arguments,
+            const std::string &input) {
   TemporaryFolder folder;
-  std::string outPath = folder.path("out"), errPath = folder.path("err");
+  std::string outPath = folder.path("out"), errPath = folder.path("err"),
+              inPath = folder.path("in");
+  writeText(inPath, input);
   std::string path = std::string(MM1_BIN_DIR) + "/" + program;
   std::vector<char *> argv{path.data()};
   std::vector<std::string> copies = arguments;
@@ -26,7 +29,7 @@ Outcome run(const std::string &program,
 
   pid_t child = fork();
   if (child == 0) {
-    if (!std::freopen("/dev/null", "r", stdin) ||
+    if (!std::freopen(inPath.c_str(), "r", stdin) ||
         !std::freopen(outPath.c_str(), "w", stdout) ||
         !std::freopen(errPath.c_str(), "w", stderr))
       _exit(126);

@@ -14,9 +14,10 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs build/bin/PROGRAM with these arguments and waits for it.
+/// Runs build/bin/PROGRAM with these arguments and this standard input, and waits for it.
 Outcome run(const std::string &program,
-            const std::vector<std::string> &arguments);
+            const std::vector<std::string> &arguments,
+            const std::string &input = "");
 
 /// A folder that goes away with the object.
 class TemporaryFolder {

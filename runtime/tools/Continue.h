@@ -1,0 +1,44 @@
+//===- Continue.h - What commands that write text share ------------------------===//
+// The tokenizer of an artifact, its sampler, and the loop that goes on with a sequence one token at a time:
+//
+//   auto reason = continueSequence(session, slot, sampler, 64, isEnd, [&](int32_t id) { return show(id); });
+//===---------------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/Session/Session.h"
+#include "runtime/Text/Sampler.h"
+#include "runtime/Text/Tokenizer.h"
+#include "runtime/tools/Commands.h"
+
+#include <functional>
+#include <optional>
+#include <string_view>
+
+namespace mm1 {
+
+/// Writes to stdout and flushes; machine error when that fails.
+Status print(std::string_view text);
+
+/// The artifact's tokenizer; nothing when it has none.
+Expected<std::optional<Tokenizer>> loadTokenizer(const Session &session);
+
+/// A sampler over the ids of the tokenizer, or over all ids.
+Expected<Sampler> makeSampler(const SamplingArguments &arguments,
+                              const std::optional<Tokenizer> &tokenizer,
+                              const Session &session);
+
+/// Why a text ended: the model ended it, it has as many tokens as were asked for, the planned context is full, or the
+/// user stopped it.
+enum class StopReason { Stop, Length, Context, Interrupted };
+/// "stop", "length", "context", "interrupted".
+const char *nameOf(StopReason reason);
+
+/// Samples tokens after what `slot` has read, at least one, and hands each but the one that ends the text to `onToken`,
+/// which says whether to go on (no is Interrupted). `maxTokens` 0 has no limit. Every token is read by the slot but the
+/// last, if the reason is not Stop.
+Expected<StopReason>
+continueSequence(Session &session, uint32_t slot, Sampler &sampler,
+                 uint32_t maxTokens, const std::function<bool(int32_t)> &isEnd,
+                 const std::function<Expected<bool>(int32_t)> &onToken);
+
+} // namespace mm1

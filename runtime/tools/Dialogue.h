@@ -1,0 +1,80 @@
+//===- Dialogue.h - A conversation that a session keeps ------------------------===//
+// The model's state is the history: a turn reads only what is new, however long the conversation is.
+//
+//   auto dialogue = Dialogue::create(session, tokenizer, {.artifact = "m1.mm1"});
+//   auto ids = dialogue->prepare({{.role = Role::User, .text = "What is 2 + 2?"}});
+//   auto answer = dialogue->reply(std::move(*ids), show, [] { return false; });
+//   answer->reply.content   // "4"
+//===---------------------------------------------------------------------------===//
+#pragma once
+
+#include "runtime/Text/ReplyParser.h"
+#include "runtime/tools/Continue.h"
+
+#include <functional>
+#include <memory>
+
+namespace mm1 {
+
+/// What one turn gave.
+struct Answer {
+  Reply reply;
+  std::vector<int32_t> ids; ///< of the reply, without its end
+  size_t prefilled = 0;     ///< tokens read before the reply
+  StopReason stop = StopReason::Stop;
+  double prefillSeconds = 0, replySeconds = 0;
+};
+
+class Dialogue {
+public:
+  struct Options {
+    std::string artifact; ///< for messages
+    Conversation start;   ///< what comes before the first turn
+    ChatWording wording = ChatWording::Repository;
+    SamplingArguments sampling;
+    uint32_t maxTokens = 0;    ///< of a reply; 0: as many as there is room for
+    uint32_t prefillChunk = 0; ///< tokens a step; 0: the plan's largest
+  };
+
+  /// Takes a slot of the session, which must outlive the dialogue. Input error when the tokenizer lacks the tokens of
+  /// conversations.
+  static Expected<Dialogue> create(Session &session, Tokenizer tokenizer,
+                                   Options options);
+
+  /// The ids that the next turn would read. Input error, and nothing changed, when they are more than there is room for,
+  /// or a text is not UTF-8.
+  Expected<std::vector<int32_t>> prepare(std::vector<Message> messages) const;
+
+  /// Reads the ids of prepare() and lets the model reply. Each piece of the reply goes to `onPiece`; `shouldStop` is asked
+  /// between steps, and a dialogue that was stopped, even in the midst of reading, can go on.
+  Expected<Answer>
+  reply(std::vector<int32_t> ids,
+        const std::function<Status(const ReplyPiece &)> &onPiece,
+        const std::function<bool()> &shouldStop);
+
+  /// Forgets all turns and begins anew, with the same random numbers.
+  Status reset();
+
+  /// Tokens of the conversation so far.
+  uint64_t length() const { return session->length(slot) + owed.size(); }
+
+private:
+  Dialogue(Session &session, Tokenizer tokenizer, Options options,
+           Sampler sampler, int32_t endId, uint32_t slot)
+      : session(&session), tokenizer(std::move(tokenizer)),
+        options(std::move(options)), sampler(std::move(sampler)), endId(endId),
+        slot(slot) {}
+  Expected<bool> readOwed(const std::function<bool()> &shouldStop);
+
+  Session *session;
+  Tokenizer tokenizer;
+  Options options;
+  Sampler sampler;
+  int32_t endId;
+  uint32_t slot;
+  /// Tokens of the conversation that the session has yet to read: the last of a reply that was cut off, the rest of a
+  /// message whose reading was stopped.
+  std::vector<int32_t> owed;
+};
+
+} // namespace mm1
