@@ -216,9 +216,7 @@ Expected<json> readJson(const std::string &path, JsonLimits limits) {
   auto file = MappedFile::open(path);
   if (!file)
     return file.takeError();
-  auto bytes = file->bytes();
-  return parseJson({reinterpret_cast<const char *>(bytes.data()), bytes.size()},
-                   path, limits);
+  return parseJson(file->text(), path, limits);
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace mm1 {
 
@@ -34,6 +35,10 @@ public:
 
   /// The file's bytes, valid as long as this object; empty for an empty file.
   std::span<const std::byte> bytes() const { return {data, sizeBytes}; }
+  /// The same as text.
+  std::string_view text() const {
+    return {reinterpret_cast<const char *>(data), sizeBytes};
+  }
   const std::string &path() const { return filePath; }
 
 private:

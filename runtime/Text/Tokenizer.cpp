@@ -193,11 +193,6 @@ Expected<Tokenizer> Tokenizer::build(TokenizerSource source) {
 // Loading
 //===----------------------------------------------------------------------===//
 
-static std::string_view textOf(const MappedFile &file) {
-  return {reinterpret_cast<const char *>(file.bytes().data()),
-          file.bytes().size()};
-}
-
 static Expected<Tokenizer> buildWith(Expected<TokenizerSource> source,
                                      std::vector<AddedToken> added) {
   if (!source)
@@ -210,7 +205,7 @@ Expected<Tokenizer> Tokenizer::fromTokenizerJson(const std::string &path) {
   auto file = MappedFile::open(path);
   if (!file)
     return file.takeError();
-  return buildWith(parseTokenizerJson(textOf(*file), path), {});
+  return buildWith(parseTokenizerJson(file->text(), path), {});
 }
 
 Expected<Tokenizer>
@@ -223,9 +218,9 @@ Tokenizer::fromVocabAndMerges(const std::string &vocabPath,
   auto merges = MappedFile::open(mergesPath);
   if (!merges)
     return merges.takeError();
-  return buildWith(parseVocabAndMerges(textOf(*vocab), vocabPath,
-                                       textOf(*merges), mergesPath),
-                   std::move(added));
+  return buildWith(
+      parseVocabAndMerges(vocab->text(), vocabPath, merges->text(), mergesPath),
+      std::move(added));
 }
 
 Expected<Tokenizer> Tokenizer::fromMerges(const std::string &mergesPath,
@@ -233,7 +228,7 @@ Expected<Tokenizer> Tokenizer::fromMerges(const std::string &mergesPath,
   auto merges = MappedFile::open(mergesPath);
   if (!merges)
     return merges.takeError();
-  return buildWith(parseMergesOnly(textOf(*merges), mergesPath),
+  return buildWith(parseMergesOnly(merges->text(), mergesPath),
                    std::move(added));
 }
 
@@ -248,7 +243,7 @@ Expected<Tokenizer> Tokenizer::load(const std::string &folder) {
     auto file = MappedFile::open(path);
     if (!file)
       return file.takeError();
-    auto parsed = parseTokenizerConfig(textOf(*file), path);
+    auto parsed = parseTokenizerConfig(file->text(), path);
     if (!parsed)
       return parsed.takeError();
     config = std::move(*parsed);

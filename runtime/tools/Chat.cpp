@@ -38,9 +38,7 @@ Expected<Conversation> readStart(const ChatArguments &arguments) {
     auto file = MappedFile::open(path);
     if (!file)
       return file.takeError();
-    auto bytes = file->bytes();
-    return parse({reinterpret_cast<const char *>(bytes.data()), bytes.size()},
-                 path);
+    return parse(file->text(), path);
   };
   if (!arguments.historyFile.empty()) {
     auto history = read(arguments.historyFile, parseConversation);
@@ -248,16 +246,13 @@ Status chatCommand(const ChatArguments &arguments) {
   auto model = loadModel(arguments.model, /*profiling=*/false);
   if (!model)
     return model.takeError();
-  auto tokenizer = loadTokenizer(*model->session);
+  auto tokenizer = loadChatTokenizer(*model->session, arguments.model.artifact);
   if (!tokenizer)
     return tokenizer.takeError();
-  if (!*tokenizer)
-    return inputError(arguments.model.artifact +
-                      ": has no tokenizer; compile a checkpoint that has one");
-  auto dialogue = Dialogue::create(
-      *model->session, std::move(**tokenizer),
-      {arguments.model.artifact, std::move(*start), arguments.wording,
-       arguments.sampling, arguments.maxTokens, arguments.prefillChunk});
+  auto dialogue = Dialogue::create(*model->session, std::move(*tokenizer),
+                                   {std::move(*start), arguments.wording,
+                                    arguments.sampling, arguments.maxTokens,
+                                    arguments.prefillChunk});
   if (!dialogue)
     return dialogue.takeError();
   return Chat(arguments, *model->session, std::move(*dialogue)).run();

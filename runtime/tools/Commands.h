@@ -78,6 +78,21 @@ struct ChatArguments {
 };
 Status chatCommand(const ChatArguments &arguments);
 
+/// mm1-run evaluate
+struct EvaluateArguments {
+  ModelArguments model;
+  std::string questionsFile;
+  std::string kind;                    ///< empty: all
+  uint32_t limit = 0;                  ///< of each kind and distance; 0: all
+  std::optional<uint64_t> maxDistance; ///< in tokens
+  ChatWording wording = ChatWording::Repository;
+  uint32_t maxTokens = 256; ///< of a reply
+  uint32_t prefillChunk = 0;
+  std::string jsonFile, svgFile;   ///< empty: not written
+  std::optional<double> failBelow; ///< percent
+};
+Status evaluateCommand(const EvaluateArguments &arguments);
+
 /// mm1-run logits
 struct LogitsArguments {
   ModelArguments model;

@@ -25,6 +25,20 @@ Expected<std::optional<Tokenizer>> loadTokenizer(const Session &session) {
   return std::optional(std::move(*loaded));
 }
 
+Expected<ChatTokenizer> loadChatTokenizer(const Session &session,
+                                          const std::string &artifact) {
+  auto tokenizer = loadTokenizer(session);
+  if (!tokenizer)
+    return tokenizer.takeError();
+  if (!*tokenizer)
+    return inputError(artifact +
+                      ": has no tokenizer; compile a checkpoint that has one");
+  auto endId = findChatTokens(**tokenizer, artifact);
+  if (!endId)
+    return endId.takeError();
+  return ChatTokenizer{std::move(**tokenizer), *endId};
+}
+
 Expected<Sampler> makeSampler(const SamplingArguments &arguments,
                               const std::optional<Tokenizer> &tokenizer,
                               const Session &session) {

@@ -22,6 +22,20 @@ Status print(std::string_view text);
 /// The artifact's tokenizer; nothing when it has none.
 Expected<std::optional<Tokenizer>> loadTokenizer(const Session &session);
 
+/// A tokenizer that conversations can be written with.
+struct ChatTokenizer {
+  Tokenizer tokenizer;
+  int32_t endId; ///< of <end_of_sentence>
+
+  /// Whether a reply ends with this token.
+  bool isEnd(int32_t id) const {
+    return id == endId || tokenizer.eosId() == id;
+  }
+};
+/// The artifact's; input error when it has none or that lacks the tokens of conversations.
+Expected<ChatTokenizer> loadChatTokenizer(const Session &session,
+                                          const std::string &artifact);
+
 /// A sampler over the ids of the tokenizer, or over all ids.
 Expected<Sampler> makeSampler(const SamplingArguments &arguments,
                               const std::optional<Tokenizer> &tokenizer,

@@ -33,19 +33,16 @@ static Status checkUtf8(const std::vector<Message> &messages) {
   return Status::ok();
 }
 
-Expected<Dialogue> Dialogue::create(Session &session, Tokenizer tokenizer,
+Expected<Dialogue> Dialogue::create(Session &session, ChatTokenizer tokenizer,
                                     Options options) {
-  auto endId = findChatTokens(tokenizer, options.artifact);
-  if (!endId)
-    return endId.takeError();
-  auto sampler = makeSampler(options.sampling, tokenizer, session);
+  auto sampler = makeSampler(options.sampling, tokenizer.tokenizer, session);
   if (!sampler)
     return sampler.takeError();
   auto slot = session.open();
   if (!slot)
     return slot.takeError();
   return Dialogue(session, std::move(tokenizer), std::move(options),
-                  std::move(*sampler), *endId, *slot);
+                  std::move(*sampler), *slot);
 }
 
 Expected<std::vector<int32_t>>
@@ -62,7 +59,7 @@ Dialogue::prepare(std::vector<Message> messages) const {
   }
   if (Status status = checkUtf8(messages); !status)
     return status.takeError();
-  auto ids = tokenizer.encode(pieces);
+  auto ids = tokenizer.tokenizer.encode(pieces);
   if (!ids)
     return ids;
   uint64_t context = session->maxContext(),
@@ -111,8 +108,7 @@ Dialogue::reply(std::vector<int32_t> ids,
   answer.prefillSeconds = secondsSince(start);
   start = Clock::now();
 
-  ReplyParser parser;
-  Decoder decoder(tokenizer);
+  ReplyDecoder decoder(tokenizer.tokenizer);
   auto show = [&](const std::vector<ReplyPiece> &pieces) -> Status {
     for (const ReplyPiece &piece : pieces)
       if (Status status = onPiece(piece); !status)
@@ -121,19 +117,14 @@ Dialogue::reply(std::vector<int32_t> ids,
   };
   auto onToken = [&](int32_t id) -> Expected<bool> {
     answer.ids.push_back(id);
-    // Of special tokens only the tags are part of a reply's text.
-    if (!tokenizer.isSpecial(id) || isReplyTag(tokenizer.bytesOf(id))) {
-      auto text = decoder.push(id);
-      if (!text)
-        return text.takeError();
-      if (Status status = show(parser.push(*text)); !status)
-        return status.takeError();
-    }
+    auto pieces = decoder.push(id);
+    if (!pieces)
+      return pieces.takeError();
+    if (Status status = show(*pieces); !status)
+      return status.takeError();
     return !shouldStop();
   };
-  auto isEnd = [&](int32_t id) {
-    return id == endId || tokenizer.eosId() == id;
-  };
+  auto isEnd = [this](int32_t id) { return tokenizer.isEnd(id); };
 
   answer.stop = StopReason::Interrupted;
   if (*isRead) {
@@ -145,11 +136,9 @@ Dialogue::reply(std::vector<int32_t> ids,
     if (answer.stop != StopReason::Stop)
       owed.push_back(answer.ids.back());
   }
-  if (Status status = show(parser.push(decoder.finish())); !status)
+  if (Status status = show(decoder.finish()); !status)
     return status.takeError();
-  if (Status status = show(parser.finish()); !status)
-    return status.takeError();
-  answer.reply = parser.reply();
+  answer.reply = decoder.reply();
   answer.replySeconds = secondsSince(start);
   return answer;
 }

@@ -1,14 +1,14 @@
 //===- Dialogue.h - A conversation that a session keeps ------------------------===//
 // The model's state is the history: a turn reads only what is new, however long the conversation is.
 //
-//   auto dialogue = Dialogue::create(session, tokenizer, {.artifact = "m1.mm1"});
+//   auto dialogue = Dialogue::create(session, tokenizer, {});
 //   auto ids = dialogue->prepare({{.role = Role::User, .text = "What is 2 + 2?"}});
 //   auto answer = dialogue->reply(std::move(*ids), show, [] { return false; });
 //   answer->reply.content   // "4"
 //===---------------------------------------------------------------------------===//
 #pragma once
 
-#include "runtime/Text/ReplyParser.h"
+#include "runtime/Text/ReplyDecoder.h"
 #include "runtime/tools/Continue.h"
 
 #include <functional>
@@ -28,17 +28,15 @@ struct Answer {
 class Dialogue {
 public:
   struct Options {
-    std::string artifact; ///< for messages
-    Conversation start;   ///< what comes before the first turn
+    Conversation start; ///< what comes before the first turn
     ChatWording wording = ChatWording::Repository;
     SamplingArguments sampling;
     uint32_t maxTokens = 0;    ///< of a reply; 0: as many as there is room for
     uint32_t prefillChunk = 0; ///< tokens a step; 0: the plan's largest
   };
 
-  /// Takes a slot of the session, which must outlive the dialogue. Input error when the tokenizer lacks the tokens of
-  /// conversations.
-  static Expected<Dialogue> create(Session &session, Tokenizer tokenizer,
+  /// Takes a slot of the session, which must outlive the dialogue.
+  static Expected<Dialogue> create(Session &session, ChatTokenizer tokenizer,
                                    Options options);
 
   /// The ids that the next turn would read. Input error, and nothing changed, when they are more than there is room for,
@@ -59,18 +57,16 @@ public:
   uint64_t length() const { return session->length(slot) + owed.size(); }
 
 private:
-  Dialogue(Session &session, Tokenizer tokenizer, Options options,
-           Sampler sampler, int32_t endId, uint32_t slot)
+  Dialogue(Session &session, ChatTokenizer tokenizer, Options options,
+           Sampler sampler, uint32_t slot)
       : session(&session), tokenizer(std::move(tokenizer)),
-        options(std::move(options)), sampler(std::move(sampler)), endId(endId),
-        slot(slot) {}
+        options(std::move(options)), sampler(std::move(sampler)), slot(slot) {}
   Expected<bool> readOwed(const std::function<bool()> &shouldStop);
 
   Session *session;
-  Tokenizer tokenizer;
+  ChatTokenizer tokenizer;
   Options options;
   Sampler sampler;
-  int32_t endId;
   uint32_t slot;
   /// Tokens of the conversation that the session has yet to read: the last of a reply that was cut off, the rest of a
   /// message whose reading was stopped.

@@ -53,6 +53,17 @@ static void addSampling(CLI::App &app, SamplingArguments &sampling) {
       ->capture_default_str();
 }
 
+static void addWording(CLI::App &app, ChatWording &wording) {
+  app.add_option("--wording", wording,
+                 "repository: as the checkpoint's own template; vllm: as "
+                 "vLLM's, which calls the model MiniMax AI")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, ChatWording>{
+                                      {"repository", ChatWording::Repository},
+                                      {"vllm", ChatWording::Vllm}})
+              .description("repository or vllm"));
+}
+
 static void addChat(CLI::App &app, ChatArguments &chat) {
   addModel(app, chat.model);
   app.add_option("--system", chat.system, "What the model is told beforehand");
@@ -64,14 +75,7 @@ static void addChat(CLI::App &app, ChatArguments &chat) {
                  "Say this instead of lines of stdin; may be given again")
       ->expected(1)
       ->take_all();
-  app.add_option("--wording", chat.wording,
-                 "repository: as the checkpoint's own template; vllm: as "
-                 "vLLM's, which calls the model MiniMax AI")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, ChatWording>{
-                                      {"repository", ChatWording::Repository},
-                                      {"vllm", ChatWording::Vllm}})
-              .description("repository or vllm"));
+  addWording(app, chat.wording);
   addSampling(app, chat.sampling);
   app.add_option("--max-tokens", chat.maxTokens,
                  "Tokens of a reply at most; 0: as many as there is room for")
@@ -84,6 +88,33 @@ static void addChat(CLI::App &app, ChatArguments &chat) {
                "Rates and the context used, on stderr after each reply");
   app.add_flag("--json", chat.json,
                "Print one JSON object a reply instead of text");
+}
+
+static void addEvaluate(CLI::App &app, EvaluateArguments &evaluate) {
+  addModel(app, evaluate.model);
+  app.add_option("QUESTIONS", evaluate.questionsFile,
+                 "JSON file of questions with known answers")
+      ->required();
+  app.add_option("--kind", evaluate.kind, "Only questions of this kind");
+  app.add_option("--limit", evaluate.limit,
+                 "Only the first of each kind and distance; 0: all")
+      ->capture_default_str();
+  app.add_option("--max-distance", evaluate.maxDistance,
+                 "Only questions of at most this distance, in tokens");
+  addWording(app, evaluate.wording);
+  app.add_option("--max-tokens", evaluate.maxTokens,
+                 "Tokens of a reply at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--prefill-chunk", evaluate.prefillChunk,
+                 "Tokens of a question read in a step; 0: the plan's largest");
+  app.add_option("--json", evaluate.jsonFile,
+                 "Also write scores and wrong replies to this file");
+  app.add_option("--svg", evaluate.svgFile,
+                 "Also plot accuracy over distance into this file");
+  app.add_option("--fail-below", evaluate.failBelow,
+                 "Exit with 1 when less than this percentage is right")
+      ->check(CLI::Range(0.0, 100.0));
 }
 
 int main(int argc, char **argv) {
@@ -143,6 +174,17 @@ int main(int argc, char **argv) {
       "  mm1-run chat m1.mm1 --tools tools.json --temperature 1 --top-p 0.95\n"
       "  mm1-run chat m1.mm1 --json < questions.txt");
   addChat(*chatApp, chat);
+
+  EvaluateArguments evaluate;
+  CLI::App *evaluateApp = app.add_subcommand(
+      "evaluate",
+      "Ask questions with known answers, greedily; print how many are right\n\n"
+      "  mm1-run evaluate m1.mm1 questions.json\n"
+      "  mm1-run evaluate m1.mm1 questions.json --limit 20 --max-distance 1024 "
+      "--fail-below 95\n"
+      "  mm1-run evaluate m1.mm1 questions.json --json scores.json --svg "
+      "accuracy.svg");
+  addEvaluate(*evaluateApp, evaluate);
 
   LogitsArguments logits;
   CLI::App *logitsApp = app.add_subcommand(
@@ -218,11 +260,12 @@ int main(int argc, char **argv) {
     return kUsageExit;
   }
 
-  Status status = *generateApp ? generateCommand(generate)
-                  : *chatApp   ? chatCommand(chat)
-                  : *logitsApp ? logitsCommand(logits)
-                  : *benchApp  ? benchCommand(bench)
-                               : describeCommand(describe);
+  Status status = *generateApp   ? generateCommand(generate)
+                  : *chatApp     ? chatCommand(chat)
+                  : *evaluateApp ? evaluateCommand(evaluate)
+                  : *logitsApp   ? logitsCommand(logits)
+                  : *benchApp    ? benchCommand(bench)
+                                 : describeCommand(describe);
   if (status)
     return 0;
   std::fflush(stdout); // what was said before the error comes first
