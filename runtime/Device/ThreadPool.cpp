@@ -174,9 +174,11 @@ void ThreadPool::open(uint32_t step) {
 /// Claims some of the tasks that `seen` offers and runs them; false when another thread was faster.
 bool ThreadPool::claimAndRun(Worker &self, uint64_t seen) {
   uint32_t unclaimed = unclaimedOf(seen), threads = uint32_t(workers.size());
+  // Two thirds of an even share: neighbouring tasks read neighbouring weights, and what is left evens out the threads' ends.
   uint32_t taken = threads == 1
                        ? unclaimed
-                       : std::max<uint32_t>(1, unclaimed / (2 * threads));
+                       : uint32_t(std::max<uint64_t>(1, uint64_t(unclaimed) *
+                                                            2 / (3 * threads)));
   if (!word.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel,
                                   std::memory_order_relaxed))
     return false;

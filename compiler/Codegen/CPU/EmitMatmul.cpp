@@ -156,8 +156,6 @@ LogicalResult MatmulEmitter::emit() {
   Value first = k.mul(k.taskBegin(), panelsOfTask);
   Value last = k.min(k.mul(k.taskEnd(), panelsOfTask), k.index(numPanels));
   auto emitPanels = [&](Value expert, Value firstPair, Value numRows) {
-    for (Value weight : weights)
-      kernel.prefetchHead(panelAddress(weight, expert, first));
     k.forLoop(first, last, 1, [&](Value panel) {
       emitPanel(panel, expert, firstPair, numRows);
     });

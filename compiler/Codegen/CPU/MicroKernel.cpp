@@ -11,12 +11,8 @@ using namespace mlir;
 using namespace mlir::mm1;
 using namespace mlir::mm1::cpu;
 
-/// Weights are asked for this far ahead of their use, into L2, which keeps more
-/// misses in flight than L1. What is asked for beyond a panel's end is the
-/// beginning of the next one.
-static int64_t prefetchBytes(Type weight) {
-  return weight.isInteger(8) ? 8192 : 4096;
-}
+/// How far ahead of its reading a panel that is widened is asked for, into L2.
+static constexpr int64_t kPrefetchBytes = 8192;
 static constexpr int kPrefetchLocality = 2;
 
 static int64_t bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
@@ -225,10 +221,6 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
   SmallVector<Value> sums(panels.size() * sumsOfPanel, k.floats(0.0, lanes));
   auto turn = [&](Value s, ValueRange carried, int64_t count) {
     SmallVector<Value> next(carried);
-    Value ahead = k.add(k.mul(s, stepBytes()), prefetchBytes(weight));
-    for (Value base : bases)
-      for (int64_t line = 0; line < count * stepBytes(); line += 64)
-        k.prefetch(k.at(k.at(base, ahead), line), kPrefetchLocality);
     for (int64_t i = 0; i < count; ++i)
       for (auto [p, base] : llvm::enumerate(bases))
         step(rows, base, k.add(s, i), columns,
@@ -258,11 +250,6 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
                 k.at(out, (r * kPanel + first + v * lanes) * 4), 4 * lanes);
 }
 
-void MicroKernel::prefetchHead(Value panel) const {
-  for (int64_t line = 0; line < prefetchBytes(weight); line += 64)
-    k.prefetch(k.at(panel, line), kPrefetchLocality);
-}
-
 MicroKernel MicroKernel::widened() const {
   Type f32 = k.b.getF32Type();
   if (usesDot())
@@ -277,7 +264,7 @@ void MicroKernel::widenPanel(Value panel, Value out) const {
     Value from = k.at(panel, k.mul(s, stepBytes()));
     Value to = k.at(out, k.mul(s, wideStep));
     for (int64_t line = 0; line < stepBytes(); line += 64)
-      k.prefetch(k.at(from, prefetchBytes(weight) + line), kPrefetchLocality);
+      k.prefetch(k.at(from, kPrefetchBytes + line), kPrefetchLocality);
     SmallVector<Value> parts =
         usesDot() ? loadBF16Pairs(from, kPanel) : loadFloatParts(from, kPanel);
     for (auto [i, part] : llvm::enumerate(parts))

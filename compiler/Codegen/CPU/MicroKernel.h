@@ -11,6 +11,14 @@
 //
 // Every output is one chain of sums over k in order, whatever the number of
 // rows, so that a token's bits do not depend on the batch it comes in.
+//
+// Weights that are multiplied as they stream by are not asked for ahead: a
+// panel is one run of bytes, which the processor sees and follows by itself.
+// Prefetches take the same buffers for outstanding lines, and while they wait
+// the conversion of int8 waits behind them: on a Zen 4 core, lines asked for
+// 8 KiB ahead left 73 % of the read bandwidth for int8 experts, and none 90 %
+// or more. A panel that is widened is read at once after a pause, and there
+// asking ahead wins.
 // The shape of the block (rows x columns in registers, broadcast of x) follows
 // Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
 //===---------------------------------------------------------------------===//
@@ -52,9 +60,6 @@ struct MicroKernel {
 
   /// Whether few rows with this many panels have all their sums in registers.
   bool fitTogether(int64_t numRows, int64_t numPanels) const;
-
-  /// Asks for the head of a panel that follows no other in memory.
-  void prefetchHead(Value panel) const;
 
   /// The same product of what the multiply instruction takes as it is stored:
   /// pairs of bf16 where it is a dot product, else f32.
