@@ -14,11 +14,10 @@
 //
 // Weights that are multiplied as they stream by are not asked for ahead: a
 // panel is one run of bytes, which the processor sees and follows by itself.
-// Prefetches take the same buffers for outstanding lines, and while they wait
-// the conversion of int8 waits behind them: on a Zen 4 core, lines asked for
-// 8 KiB ahead left 73 % of the read bandwidth for int8 experts, and none 90 %
-// or more. A panel that is widened is read at once after a pause, and there
-// asking ahead wins.
+// On a Zen 4 core, lines asked for 8 KiB ahead left 73 % of the read bandwidth
+// for int8 experts, and none 90 % or more; we suppose, but have not counted,
+// that prefetches take the buffers for outstanding lines. A panel that is
+// widened is read at once after a pause, and there asking ahead wins.
 // The shape of the block (rows x columns in registers, broadcast of x) follows
 // Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
 //===---------------------------------------------------------------------===//
