@@ -32,8 +32,8 @@ cmake --build build-runtime -j "$jobs"
 ctest --test-dir build-runtime --output-on-failure -j "$jobs"
 
 echo "the readers of foreign bytes under sanitizers, and their fuzzers"
-readers="SupportTest SafeTensorsTest ArtifactTest TextTests SessionTest CheckpointTest ModelConfigTest"
-fuzzers="FuzzSafeTensors FuzzConfig FuzzTokenizer FuzzPlan"
+readers="SupportTest SafeTensorsTest ArtifactTest TextTests SessionTest CheckpointTest ModelConfigTest ToolsTest"
+fuzzers="FuzzSafeTensors FuzzConfig FuzzTokenizer FuzzPlan FuzzChat"
 cmake --preset sanitize $launcher
 cmake --build build-sanitize -j "$jobs" --target $readers $fuzzers
 ctest --test-dir build-sanitize --output-on-failure -j "$jobs" -R "^($(echo $readers $fuzzers | tr ' ' '|'))"

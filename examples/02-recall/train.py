@@ -32,10 +32,11 @@ class Stage(NamedTuple):
 
 
 # Peak learning rate and stages of each course. Short conversations first: recall is learned sooner. The second course is
-# for reading the names of tools, which the first has too few of to teach.
+# for reading the names of tools, which the first has too few of to teach; the third practises that.
 COURSES = [
     (3e-3, [Stage(480, 128, 40, 1), Stage(1120, 256, 20, 1), Stage(400, 640, 8, 1), Stage(560, 640, 8, 2), Stage(640, 1280, 4, 2)]),
     (1.5e-3, [Stage(420, 480, 10, 3), Stage(280, 1280, 4, 3)]),
+    (1e-3, [Stage(230, 480, 10, 3), Stage(30, 1280, 4, 3)]),
 ]
 STEPS = sum(stage.steps for _, stages in COURSES for stage in stages)
 
