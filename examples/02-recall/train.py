@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the model of this folder on conversations of data.py, in about an hour on two quiet cores.
+"""Trains the model of this folder on conversations of data.py, in an hour or two on two cores.
 
     pip install torch numpy safetensors
     python3 train.py --output /tmp/recall            # again after an interruption: it goes on where it was
