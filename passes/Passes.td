@@ -68,24 +68,94 @@ def VerifyQuantized : Pass<"mm1-verify-quantized", "::mlir::ModuleOp"> {
 
 //===--------------------------------- Fuse ---------------------------------===//
 
+class TargetOption<string what> : Option<"target", "target", "std::string", "\"cpu\"", what # ": cpu, sm_80, sm_90a">;
+
+class ExplainOption : Option<"explain", "explain", "bool", "false", "Say in a remark what was decided, and why">;
+
+def DeferNorm : Pass<"mm1-defer-norm", "::mlir::func::FuncOp"> {
+  let summary = "Move a norm's factor behind what is linear in rows";
+  let description = [{
+    A norm of rows that tasks make in parts (the heads of a recurrence) and that only ops linear in rows read, a matrix
+    among them, is split: its sums of squares stand where the row is made, its weight stays, and its factor per row goes
+    behind the last of those ops. Exact but for rounding.
+    ```mlir
+    %n = mm1.rms_norm %o, %w eps = 1.0e-6 : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xbf16>
+    %a = mm1.linear %n weights(%m) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+    // becomes
+    %s = mm1.sum_squares %o : tensor<?x128xbf16> -> tensor<?x4xf32>
+    %v = mm1.scale_columns %o, %w : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xbf16>
+    %b = mm1.linear %v weights(%m) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+    %a = mm1.norm_rows %b, %s width = 128 eps = 1.0e-6 : (tensor<?x64xbf16>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+    ```
+    Leaves alone: norms of rows that are made whole, and norms that something else reads too (the residual of a normalised
+    stream). Runs after: shard; before buckets, so that all have the same sums. Source: model-spec 6.3.
+  }];
+  let options = [Option<"columns", "columns", "int64_t", "32", "Most columns of a row whose squares are one sum">];
+  let dependentDialects = ["::mlir::mm1::MM1Dialect"];
+}
+
+def SpecializeBuckets : Pass<"mm1-specialize-buckets", "::mlir::ModuleOp"> {
+  let summary = "Make one function for each size of batch";
+  let description = [{
+    Each entry function becomes one for each of its buckets: decode for 1, 2, 4, ... sequences, prefill for 16, 64, 256,
+    ... tokens, head for 1, 2, 4, ... rows and one more of up to 64. The passes behind it fuse and schedule each for its
+    size. Tensors keep `?` for the tokens, so equal kernels of two buckets are one again in the plan.
+    ```mlir
+    func.func @decode(...) attributes {mm1.entry = "decode"} { ... }
+    // becomes, with max-sequences=2
+    func.func @decode_1(...) attributes {mm1.entry = "decode", mm1.sequences = 1 : i64, mm1.tokens = 1 : i64} { ... }
+    func.func @decode_2(...) attributes {mm1.entry = "decode", mm1.sequences = 2 : i64, mm1.tokens = 2 : i64} { ... }
+    ```
+    Leaves alone: functions that have a bucket, and functions that are no entry. Runs after whatever must be equal in all
+    buckets: rounding points, order of sums.
+  }];
+  let options = [
+    Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences in a batch">,
+    Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">,
+    Option<"decodeBuckets", "decode-buckets", "std::string", "\"\"",
+           "Sizes of decode, rising: \"1,4\"; the largest is added when it is missing (default: powers of two)">,
+    Option<"prefillBuckets", "prefill-buckets", "std::string", "\"\"",
+           "Sizes of prefill, likewise (default: 16, 64, 256, ...)">
+  ];
+}
+
+def GroupTokens : Pass<"mm1-group-tokens", "::mlir::func::FuncOp"> {
+  let summary = "Bring the rows of one expert together";
+  let description = [{
+    From as many tokens on as the target says, the pairs of tokens and chosen experts are listed expert by expert, once for
+    all matmuls that share the choice: a kernel then reads each expert's weights once. Below, an expert rarely has a second
+    row, and the list would be a launch for nothing.
+    ```mlir
+    %y = mm1.expert_linear %x, %ids weights(%w) : ...
+    // becomes
+    %order, %offsets = mm1.group_tokens %ids : tensor<?x2xi32> -> tensor<?x2xi32>, tensor<5xi32>
+    %y = mm1.expert_linear %x, %ids grouped(%order, %offsets) weights(%w) : ...
+    ```
+    No number changes. Runs on functions with a bucket.
+  }];
+  let options = [TargetOption<"Whose kernels">];
+  let dependentDialects = ["::mlir::mm1::MM1Dialect"];
+}
+
 def MergeLinears : Pass<"mm1-merge-linears", "::mlir::func::FuncOp"> {
   let summary = "Make one op of linears that read the same rows";
   let description = [{
-    Linears (and expert linears of one routing) that read the same rows with weights of one type and results of one type
-    become one op with several weights. Saves the second read of the rows and a launch, and lets what joins the results
+    Linears (and expert linears of one routing) that read the same rows with weights of one element type become one op with
+    several weights, of any widths. Saves the second read of the rows and a launch, and lets what joins the results
     (`silu(g) * u`) happen in registers: for experts that is one write and one read of [T, k, width] each for g and u.
     ```mlir
+    %q = mm1.linear %u weights(%wq) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
     %k = mm1.linear %u weights(%wk) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
-    %v = mm1.linear %u weights(%wv) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
     // becomes
-    %k, %v = mm1.linear %u weights(%wk, %wv)
-        : (tensor<?x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>)
+    %q, %k = mm1.linear %u weights(%wq, %wk)
+        : (tensor<?x64xbf16>, tensor<64x64xbf16>, tensor<32x64xbf16>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>)
     ```
-    The merged op stands where the first one stood; weights loaded later move up. Leaves alone: other rows, weights of other
-    shapes, weights that are not loaded but computed later. Runs after: quantize. Cost: linear in ops.
+    The merged op stands where the first one stood; weights loaded later move up. Leaves alone: other rows, weights of
+    another type or depth, weights that are not loaded but computed later, and what no kernel of the target takes. Runs
+    after: quantize. Cost: linear in ops.
   }];
-  let options = [Option<"maxWeights", "max-weights", "unsigned", "3",
-                        "Most weights of one merged op: more leave too few rows to a register tile">];
+  let options = [TargetOption<"Whose kernels">,
+                 Option<"maxWeights", "max-weights", "unsigned", "3", "Most weights of one merged op">];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
@@ -93,28 +163,92 @@ def FormClusters : Pass<"mm1-form-clusters", "::mlir::func::FuncOp"> {
   let summary = "Put every op into the cluster whose kernel will run it";
   let description = [{
     Each anchor starts a cluster that stands where the anchor stands. Then, greedily:
-    1. (forward) An op with a scalar body joins the cluster that makes one of its operands, as epilogue, when the anchor
-       takes an epilogue on that result, the op reads the cluster's values in place and at their shape, and everything else
-       it reads exists before the anchor; so of the clusters it reads from only the latest can take it.
-    2. (backward) An op with a scalar body that is left joins the cluster that reads its result, as prologue, when the anchor
-       takes a prologue on that operand, or an op of the prologue reads it in place. Others may read the result too when
-       the kernel can store its prologue and they come later: the cluster yields the value, it is never computed twice.
-    3. What still remains becomes an elementwise cluster, and takes producers of the same shape in the same way.
+    1. (forward) An op with a scalar body joins the cluster that makes one of its operands, when everything else it reads
+       exists before the cluster; so of the clusters it reads from only the latest can take it.
+    2. (backward) An op with a scalar body that is left joins the cluster that reads its result. Others may read the result
+       too when they come later: the cluster yields the value, it is never computed twice.
+    3. What still remains becomes an elementwise cluster, and takes producers in the same way.
+    An op joins only what may be one kernel by the ops' interfaces (no task needs what another makes), and what the target
+    has a kernel for (passes/Fuse/Target.h).
     ```mlir
     %a = mm1.linear %y weights(%w) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
     %x = mm1.residual %u, %a alpha = 3.5 beta = 1.0 : tensor<?x64xbf16>
     // becomes
-    %x = mm1.cluster matmul (%y, %w, %u) : (tensor<?x128xbf16>, tensor<64x128xbf16>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+    %x = mm1.cluster matmul(%y, %w, %u) : (tensor<?x128xbf16>, tensor<64x128xbf16>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%0: tensor<?x128xbf16>, %1: tensor<64x128xbf16>, %2: tensor<?x64xbf16>):
       %3 = mm1.linear %0 weights(%1) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
       %4 = mm1.residual %2, %3 alpha = 3.5 beta = 1.0 : tensor<?x64xbf16>
       mm1.yield %4 : tensor<?x64xbf16>
     }
     ```
-    What may join what is asked of the ops' interfaces (dialects/MM1/MM1Interfaces.td), never of their names. A cluster has
-    its anchor's location; inputs are numbered by first use. Loads, stores and returns stay outside.
+    A cluster has its anchor's location; inputs are numbered by first use. Loads, stores and returns stay outside.
   }];
+  let options = [TargetOption<"Whose kernels">];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
+}
+
+def FuseNormLinears : Pass<"mm1-fuse-norm-linears", "::mlir::func::FuncOp"> {
+  let summary = "Put a norm in front of the linear that reads it";
+  let description = [{
+    The cluster of a norm goes into the first cluster behind it, when that multiplies the norm's rows with a matrix. What
+    others read of the norm, the merged cluster stores.
+    ```mlir
+    %u = mm1.cluster row_reduction(%x, %n) ... { mm1.rms_norm ... }
+    %p = mm1.cluster matmul(%u, %w) ... { mm1.linear ... }
+    // becomes
+    %u, %p = mm1.cluster row_reduction, matmul(%x, %n, %w) ... { mm1.rms_norm ... mm1.linear ... }
+    ```
+    Taken when it is worth it (passes/Fuse/KernelCost.h: a launch and a round trip against a row read again by every task)
+    and the target has such a kernel. Runs after: form-clusters.
+  }];
+  let options = [TargetOption<"Whose kernels and costs">, ExplainOption<>];
+}
+
+def FuseRoutingExperts : Pass<"mm1-fuse-routing-experts", "::mlir::func::FuncOp"> {
+  let summary = "Make the choice of experts in the kernels that need it";
+  let description = [{
+    A routing cluster that only ungrouped expert matmuls read is cloned into each of them: few rows' softmax and top-k cost
+    less than a launch.
+    ```mlir
+    %ids, %rw = mm1.cluster routing(%logits) ... { mm1.router ... }
+    %h = mm1.cluster grouped_matmul(%m, %ids, %w1, %w3) ... { mm1.expert_linear ... }
+    // becomes
+    %h = mm1.cluster routing, grouped_matmul(%logits, %m, %w1, %w3) ... { mm1.router ... mm1.expert_linear ... }
+    ```
+    Taken when it is worth it and the target has such a kernel. Runs after: form-clusters.
+  }];
+  let options = [TargetOption<"Whose kernels and costs">, ExplainOption<>];
+}
+
+def FuseAppendAttention : Pass<"mm1-fuse-append-attention", "::mlir::func::FuncOp"> {
+  let summary = "Append to the cache and attend over it in one kernel";
+  let description = [{
+    In entries with one token of each sequence, the cluster that appends keys and values goes into the one that attends.
+    ```mlir
+    %c1 = mm1.cluster cache_append(%k, %v, %c0, ...) ... { mm1.rope ... mm1.cache_append ... }
+    %o = mm1.cluster attention(%q, %c1, ...) ... { mm1.rope ... mm1.softmax_attention ... }
+    // becomes
+    %c1, %o = mm1.cluster cache_append, attention(%k, %v, %c0, %q, ...) ... { ... }
+    ```
+    Taken when it is legal (one token each), worth it, and the target has such a kernel. Runs after: form-clusters.
+  }];
+  let options = [TargetOption<"Whose kernels and costs">, ExplainOption<>];
+}
+
+def FuseRecurrenceSums : Pass<"mm1-fuse-recurrence-sums", "::mlir::func::FuncOp"> {
+  let summary = "Sum squares in the kernel that makes the row";
+  let description = [{
+    The sums of squares of a deferred norm join the recurrence that makes their row, in stretches that each head's tasks
+    have to themselves.
+    ```mlir
+    %o, %y, %s1 = mm1.cluster recurrence(...) ... { mm1.lightning_attention ... mm1.scale_columns ... mm1.sigmoid_gate ... }
+    %sums = mm1.cluster row_reduction(%o) ... { mm1.sum_squares ... }
+    // becomes
+    %y, %s1, %sums = mm1.cluster recurrence, row_reduction(...) ... { ... }
+    ```
+    Taken when it is worth it and the target has such a kernel. Runs after: defer-norm, form-clusters.
+  }];
+  let options = [TargetOption<"Whose kernels and costs">, ExplainOption<>];
 }
 
 def TileWeights : Pass<"mm1-tile-weights", "::mlir::ModuleOp"> {
@@ -129,29 +263,29 @@ def TileWeights : Pass<"mm1-tile-weights", "::mlir::ModuleOp"> {
         = #mm1.recipe<sources = [...], steps = [#mm1.tile<panel = 32, depth = 2>]>
     ```
     Loads, clusters' inputs and the values inside them change their types with it. Leaves alone: weights nobody loads.
-    Refuses: a weight read both as a matrix and as a table. Facts about targets: passes/Fuse/Target.h.
+    Refuses: a weight read both as a matrix and as a table. Facts about targets: passes/Fuse/TargetFacts.h.
   }];
-  let options = [Option<"target", "target", "std::string", "\"cpu\"", "Whose layouts: cpu, sm_80, sm_90a">];
+  let options = [TargetOption<"Whose layouts">];
 }
 
-def ScheduleClusters : Pass<"mm1-schedule-clusters", "::mlir::func::FuncOp"> {
+def ScheduleClusters : Pass<"mm1-schedule-clusters", "::mlir::ModuleOp"> {
   let summary = "Choose tile sizes and grids";
   let description = [{
-    Sets `schedule` of every cluster: the grid (`tasks * ceil(count(unit) / per)` tasks) and what its kind of kernel wants
-    to know besides. A pure function lists candidates from the target's facts and the shapes, a small cost model ranks
-    them (passes/Fuse/Schedule.h explains both). The function's `mm1.entry` says whether many tokens come (prefill) or
-    few (decode, head).
+    Sets `schedule` of every cluster that has none: the grid (`tasks * ceil(count(unit) / per)` tasks) and what its kind of
+    kernel wants to know besides (passes/Fuse/ScheduleChoice.h has the names). The target chooses, from the shapes and the
+    bucket of the function.
     ```mlir
-    %y = mm1.cluster matmul (%x, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> { ... }
+    %y = mm1.cluster matmul(%x, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> { ... }
     // becomes
-    %y = mm1.cluster matmul (%x, %w) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 6 : i64, unit = "one"} : ...
+    %y = mm1.cluster matmul(%x, %w) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 6 : i64, unit = "one"} : ...
     ```
     `overrides` is a list `[entry.]kind.key=value`; `tuning` names a JSON file
     `{"version": 1, "rules": [{"entry": "decode", "kind": "matmul", "shape": "9216x6144xbf16", "set": {"panels": 2}}]}`
-    where entry, kind, shape (of the weights) and target may be left out and later rules win. Overrides beat rules.
+    where entry, kind, shape (of the weights) and target may be left out and later rules win. Overrides beat rules. An
+    override that matches no cluster is an error, a rule of a file that does not is named in a warning.
   }];
   let options = [
-    Option<"target", "target", "std::string", "\"cpu\"", "For which target: cpu, sm_80, sm_90a">,
+    TargetOption<"For which target">,
     Option<"overrides", "overrides", "std::string", "\"\"", "Comma-separated [entry.]kind.key=value">,
     Option<"tuning", "tuning", "std::string", "\"\"", "A tuning file (JSON)">];
 }
@@ -159,9 +293,11 @@ def ScheduleClusters : Pass<"mm1-schedule-clusters", "::mlir::func::FuncOp"> {
 def VerifyFused : Pass<"mm1-verify-fused", "::mlir::ModuleOp"> {
   let summary = "Check what the fuse phase promises";
   let description = [{
-    In every entry function: each op of the model sits in exactly one cluster; a cluster's prologue and epilogue are such
-    that its anchor takes them, by the interfaces; each cluster has a schedule; each weight that is read has a layout.
+    Every function is an entry with a bucket, in which each op of the model sits in exactly one cluster. Each cluster may
+    be one kernel (by the ops' interfaces), the target has a kernel for it, and it has a schedule; each weight that is read
+    has a layout.
   }];
+  let options = [TargetOption<"Whose kernels">];
 }
 
 #endif // MM1_PASSES_TD

@@ -3,6 +3,7 @@
 // decode, prefill and head; it leaves here as a plan.
 //===---------------------------------------------------------------------------===//
 #include "passes/Pipeline.h"
+#include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 #include "passes/Plan/Passes.h"
 
@@ -27,12 +28,39 @@ void addQuantize(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addFuse(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addNestedPass<func::FuncOp>(createMergeLinears());
-  manager.addNestedPass<func::FuncOp>(createFormClusters());
-  manager.addPass(createTileWeights({options.target}));
-  manager.addNestedPass<func::FuncOp>(createScheduleClusters(
-      {options.target, options.overrides, options.tuning}));
-  manager.addPass(createVerifyFused());
+  const std::string &target = options.target;
+  bool explain = options.explainFusion;
+  auto onFunctions = [&](std::unique_ptr<Pass> pass) {
+    manager.addNestedPass<func::FuncOp>(std::move(pass));
+  };
+  // What all buckets must have in common: which values are rounded, in which
+  // order sums are added.
+  if (options.has(Fusion::DeferNorm))
+    onFunctions(createDeferNorm());
+  // From here on each size of batch is for itself.
+  manager.addPass(
+      createSpecializeBuckets({options.maxSequences, options.prefillTokens,
+                               options.decodeBuckets, options.prefillBuckets}));
+  if (options.has(Fusion::GroupTokens))
+    onFunctions(createGroupTokens({target}));
+  if (options.has(Fusion::MergeLinears)) {
+    MergeLinearsOptions merge;
+    merge.target = target;
+    onFunctions(createMergeLinears(merge));
+  }
+  onFunctions(createFormClusters({target}));
+  if (options.has(Fusion::RecurrenceSums))
+    onFunctions(createFuseRecurrenceSums({target, explain}));
+  if (options.has(Fusion::NormLinears))
+    onFunctions(createFuseNormLinears({target, explain}));
+  if (options.has(Fusion::RoutingExperts))
+    onFunctions(createFuseRoutingExperts({target, explain}));
+  if (options.has(Fusion::AppendAttention))
+    onFunctions(createFuseAppendAttention({target, explain}));
+  manager.addPass(createTileWeights({target}));
+  manager.addPass(
+      createScheduleClusters({target, options.overrides, options.tuning}));
+  manager.addPass(createVerifyFused({target}));
 }
 
 void addPlan(OpPassManager &manager, const PipelineOptions &options) {
@@ -40,6 +68,15 @@ void addPlan(OpPassManager &manager, const PipelineOptions &options) {
       {options.maxSequences, options.maxContext, options.prefillTokens}));
   manager.addPass(plan::createVerifyPlan());
 }
+
+constexpr std::pair<Fusion, StringRef> kFusions[] = {
+    {Fusion::DeferNorm, "defer-norm"},
+    {Fusion::GroupTokens, "group-tokens"},
+    {Fusion::MergeLinears, "merge-linears"},
+    {Fusion::NormLinears, "norm-linears"},
+    {Fusion::RoutingExperts, "routing-experts"},
+    {Fusion::AppendAttention, "append-attention"},
+    {Fusion::RecurrenceSums, "recurrence-sums"}};
 
 constexpr std::pair<Stage, StringLiteral> kStages[] = {
     {Stage::Mm1, "mm1"},
@@ -82,10 +119,49 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
   Flag<int64_t> prefillTokens{*this, "prefill-tokens",
                               "Most tokens of one prefill step",
                               defaults.prefillTokens};
+  Flag<std::string> decodeBuckets{*this, "decode-buckets",
+                                  "Sizes of decode entries: \"1,4\"",
+                                  defaults.decodeBuckets};
+  Flag<std::string> prefillBuckets{*this, "prefill-buckets",
+                                   "Sizes of prefill entries",
+                                   defaults.prefillBuckets};
+
+  ListOption<Fusion> with{*this, "with",
+                          llvm::cl::desc("Fusions to do in any case"),
+                          fusionValues()};
+  ListOption<Fusion> without{
+      *this, "without", llvm::cl::desc("Fusions to leave out"), fusionValues()};
+  Flag<bool> explain{*this, "explain",
+                     "Say what was fused and what not, and why",
+                     defaults.explainFusion};
+
+  static llvm::cl::ValuesClass fusionValues() {
+    return llvm::cl::values(
+        clEnumValN(Fusion::DeferNorm, "defer-norm", ""),
+        clEnumValN(Fusion::GroupTokens, "group-tokens", ""),
+        clEnumValN(Fusion::MergeLinears, "merge-linears", ""),
+        clEnumValN(Fusion::NormLinears, "norm-linears", ""),
+        clEnumValN(Fusion::RoutingExperts, "routing-experts", ""),
+        clEnumValN(Fusion::AppendAttention, "append-attention", ""),
+        clEnumValN(Fusion::RecurrenceSums, "recurrence-sums", ""));
+  }
 
   PipelineOptions get() const {
-    return {ranks,  scheme,       target,     overrides,
-            tuning, maxSequences, maxContext, prefillTokens};
+    PipelineOptions options;
+    options.ranks = ranks;
+    options.scheme = scheme;
+    options.target = target;
+    options.overrides = overrides;
+    options.tuning = tuning;
+    options.maxSequences = maxSequences;
+    options.maxContext = maxContext;
+    options.prefillTokens = prefillTokens;
+    options.decodeBuckets = decodeBuckets;
+    options.prefillBuckets = prefillBuckets;
+    options.with.assign(with.begin(), with.end());
+    options.without.assign(without.begin(), without.end());
+    options.explainFusion = explain;
+    return options;
   }
 };
 
@@ -103,6 +179,18 @@ std::optional<Stage> mm1::parseStage(StringRef name) {
     if (each == name)
       return stage;
   return std::nullopt;
+}
+
+ArrayRef<std::pair<Fusion, StringRef>> mm1::allFusions() { return kFusions; }
+
+bool PipelineOptions::has(Fusion fusion) const {
+  if (llvm::is_contained(with, fusion))
+    return true;
+  if (llvm::is_contained(without, fusion))
+    return false;
+  const Target *machine = findTarget(target);
+  return fusion != Fusion::DeferNorm ||
+         (machine && machine->facts().defersNorms);
 }
 
 void mm1::buildPipeline(OpPassManager &manager, const PipelineOptions &options,

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mlir::mm1 {
 
@@ -16,6 +17,20 @@ enum class Stage { Mm1, Sharded, Quantized, Fused, Plan };
 /// "mm1", "sharded", ...
 StringRef stageName(Stage stage);
 std::optional<Stage> parseStage(StringRef name);
+
+/// The ideas of fusion that can be switched, each a pass (passes/Passes.td).
+enum class Fusion {
+  DeferNorm,
+  GroupTokens,
+  MergeLinears,
+  NormLinears,
+  RoutingExperts,
+  AppendAttention,
+  RecurrenceSums
+};
+
+/// "defer-norm", "merge-linears", ...
+ArrayRef<std::pair<Fusion, StringRef>> allFusions();
 
 struct PipelineOptions {
   int64_t ranks = 1;
@@ -27,6 +42,14 @@ struct PipelineOptions {
   int64_t maxSequences = 8;
   int64_t maxContext = 4096;   // tokens of one sequence
   int64_t prefillTokens = 256; // tokens of one prefill step
+  // Rising sizes, "1,4,8"; empty: powers (passes/Fuse/SpecializeBuckets.cpp).
+  std::string decodeBuckets, prefillBuckets;
+  // On or off whatever the target's default is.
+  std::vector<Fusion> with, without;
+  // Passes say in remarks what they merged and what not, and why.
+  bool explainFusion = false;
+
+  bool has(Fusion fusion) const;
 };
 
 /// Adds the passes that take an imported module to `last`, each phase with the pass that checks its promise.

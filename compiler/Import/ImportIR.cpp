@@ -377,9 +377,6 @@ Value ForwardBuilder::routedExperts(Value m) {
   auto chosen =
       RouterOp::create(builder, loc, tensorOf({kTokens, choices}, i32),
                        tensorOf({kTokens, choices}, f32), logits);
-  auto groups = GroupTokensOp::create(builder, loc, chosen.getIds().getType(),
-                                      tensorOf({config.numExperts + 1}, i32),
-                                      chosen.getIds());
   auto expertLinear = [&](Value x, StringRef name, Role role, Role stackedRole,
                           int64_t offset, int64_t rows) -> Value {
     std::string symbol = symbolName(name);
@@ -388,8 +385,8 @@ Value ForwardBuilder::routedExperts(Value m) {
     return ExpertLinearOp::create(
                builder, loc,
                TypeRange{tensorOf({kTokens, choices, rows}, computeType)}, x,
-               groups.getOrder(), groups.getOffsets(), ValueRange{matrices},
-               ValueRange{})
+               chosen.getIds(), /*order=*/Value(), /*offsets=*/Value(),
+               ValueRange{matrices}, ValueRange{})
         .getResult(0);
   };
   Value gate = expertLinear(m, "experts.w1", Role::ExpertGate,

@@ -5,6 +5,7 @@
 #include "compiler/Reference/Evaluate.h"
 #include "compiler/Import/ImportIR.h"
 #include "compiler/Reference/ReferenceOps.h"
+#include "passes/Fuse/Bucket.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -72,8 +73,7 @@ private:
   LogicalResult checkPages(Operation *op, const Batch &batch,
                            const Tensor &positions, const Tensor &pages,
                            const Tensor &cache) const;
-  LogicalResult checkGroups(Operation *op, const Tensor &order,
-                            const Tensor &offsets, int64_t rows) const;
+  LogicalResult checkGroups(ExpertLinearOp op) const;
 
   SymbolTable symbols;
   WeightSource &weights;
@@ -259,18 +259,13 @@ LogicalResult Evaluator::checkPages(Operation *op, const Batch &batch,
   return success();
 }
 
-LogicalResult Evaluator::checkGroups(Operation *op, const Tensor &order,
-                                     const Tensor &offsets,
-                                     int64_t rows) const {
-  if (rows != order.dim(0))
-    return op->emitOpError()
-           << "has " << rows << " tokens, but 'order' is " << shapeOf(order);
-  if (failed(checkIndices(op, "order", order, order.size())) ||
-      failed(checkIndices(op, "offsets", offsets, order.size() + 1)))
-    return failure();
-  if (!llvm::is_sorted(offsets.values))
-    return op->emitOpError("expects rising 'offsets'");
-  return success();
+LogicalResult Evaluator::checkGroups(ExpertLinearOp op) const {
+  const Tensor &order = in(op.getOrder()), &offsets = in(op.getOffsets());
+  auto [wanted, bounds] = groupTokens(in(op.getIds()), op.getNumExperts());
+  if (order.values == wanted.values && offsets.values == bounds.values)
+    return success();
+  return op.emitOpError("expects 'order' and 'offsets' to group its 'ids' by "
+                        "expert");
 }
 
 //===---------------------------------- Ops -------------------------------===//
@@ -306,6 +301,19 @@ Results Evaluator::compute(Operation *operation) {
       .Case([&](RMSNormOp op) -> Results {
         return one(rmsNorm(in(op.getInput()), in(op.getWeight()),
                            op.getEps().convertToDouble()));
+      })
+      .Case([&](SumSquaresOp op) -> Results {
+        return one(sumSquares(in(op.getInput()), op.getReducedParts()));
+      })
+      .Case([&](NormRowsOp op) -> Results {
+        const Tensor &x = in(op.getInput()), &sums = in(op.getSums());
+        if (failed(checkSameRows(op, x, sums)))
+          return failure();
+        return one(
+            normRows(x, sums, op.getWidth(), op.getEps().convertToDouble()));
+      })
+      .Case([&](ScaleColumnsOp op) -> Results {
+        return one(scaleColumns(in(op.getInput()), in(op.getWeight())));
       })
       .Case([&](ResidualOp op) -> Results {
         const Tensor &stream = in(op.getStream()), &branch = in(op.getBranch());
@@ -401,14 +409,15 @@ Results Evaluator::compute(Operation *operation) {
         return both(groupTokens(in(op.getIds()), experts));
       })
       .Case([&](ExpertLinearOp op) -> Results {
-        const Tensor &x = in(op.getInput()), &order = in(op.getOrder());
-        const Tensor &offsets = in(op.getOffsets());
-        if (failed(checkGroups(op, order, offsets, x.dim(0))))
+        const Tensor &x = in(op.getInput()), &ids = in(op.getIds());
+        if (failed(checkSameRows(op, x, ids)) ||
+            failed(checkIndices(op, "ids", ids, op.getNumExperts())) ||
+            (op.getOrder() && failed(checkGroups(op))))
           return failure();
         SmallVector<Tensor> results;
         for (auto [i, weight] : llvm::enumerate(op.getWeights()))
-          results.push_back(expertLinear(x, order, offsets, in(weight),
-                                         inOrNull(op.getScales(), i)));
+          results.push_back(
+              expertLinear(x, ids, in(weight), inOrNull(op.getScales(), i)));
         return results;
       })
       .Case([&](CombineOp op) -> Results {
@@ -486,11 +495,34 @@ ReferenceSession::ReferenceSession(ModuleOp module, WeightSource &weights,
   std::iota(pages.values.begin(), pages.values.end(), 0);
 }
 
+/// The function of an entry: of its buckets the smallest that holds `tokens`,
+/// else the largest.
+static func::FuncOp findEntry(ModuleOp module, StringRef entry,
+                              int64_t tokens) {
+  func::FuncOp best;
+  int64_t bestSize = 0;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto kind = function->getAttrOfType<StringAttr>(kEntryAttr);
+    if (!kind || kind.getValue() != entry)
+      continue;
+    auto bucket = function->getAttrOfType<IntegerAttr>(kTokensAttr);
+    int64_t size = bucket ? bucket.getInt() : tokens;
+    bool isBetter =
+        !best || (bestSize < tokens ? size > bestSize
+                                    : size >= tokens && size < bestSize);
+    if (isBetter) {
+      best = function;
+      bestSize = size;
+    }
+  }
+  return best;
+}
+
 FailureOr<Tensor> ReferenceSession::run(StringRef entry,
                                         ArrayRef<Tensor> inputs) {
-  auto func = module.lookupSymbol<func::FuncOp>(entry);
+  func::FuncOp func = findEntry(module, entry, inputs.front().dim(0));
   if (!func)
-    return module.emitError() << "has no function '" << entry << "'";
+    return module.emitError() << "has no entry '" << entry << "'";
   FailureOr<SmallVector<Tensor>> results =
       evaluate(func, inputs, weights, store, observer);
   if (failed(results))

@@ -72,6 +72,34 @@ Tensor mlir::mm1::rmsNorm(const Tensor &x, const Tensor &weight, double eps) {
   return y;
 }
 
+Tensor mlir::mm1::sumSquares(const Tensor &x, int64_t parts) {
+  Tensor sums({x.numRows(), parts});
+  int64_t columns = x.width() / parts;
+  for (int64_t r = 0; r < x.numRows(); ++r)
+    for (int64_t p = 0; p < parts; ++p) {
+      const double *stretch = x.row(r) + p * columns;
+      sums.row(r)[p] = dot(stretch, stretch, columns);
+    }
+  return sums;
+}
+
+Tensor mlir::mm1::normRows(const Tensor &x, const Tensor &sums, int64_t width,
+                           double eps) {
+  Tensor y(x.shape);
+  for (int64_t r = 0; r < x.numRows(); ++r) {
+    double sum = std::accumulate(sums.row(r), sums.row(r) + sums.width(), 0.0);
+    double factor = 1 / std::sqrt(sum / static_cast<double>(width) + eps);
+    for (int64_t i = 0; i < x.width(); ++i)
+      y.row(r)[i] = x.row(r)[i] * factor;
+  }
+  return y;
+}
+
+Tensor mlir::mm1::scaleColumns(const Tensor &x, const Tensor &weight) {
+  return elementwise(x,
+                     [&](int64_t i) { return x[i] * weight[i % x.width()]; });
+}
+
 Tensor mlir::mm1::residual(const Tensor &stream, const Tensor &branch,
                            double alpha, double beta) {
   return elementwise(
@@ -297,22 +325,21 @@ std::pair<Tensor, Tensor> mlir::mm1::groupTokens(const Tensor &ids,
   return {std::move(order), std::move(offsets)};
 }
 
-Tensor mlir::mm1::expertLinear(const Tensor &x, const Tensor &order,
-                               const Tensor &offsets, const Tensor &weight,
-                               const Tensor *scale) {
-  int64_t tokens = order.dim(0), choices = order.dim(1);
+Tensor mlir::mm1::expertLinear(const Tensor &x, const Tensor &ids,
+                               const Tensor &weight, const Tensor *scale) {
+  int64_t tokens = ids.dim(0), choices = ids.dim(1);
   int64_t experts = weight.dim(0), outputs = weight.dim(1),
           depth = weight.dim(2);
   bool rowsArePairs = x.rank() == 3;
   Tensor y({tokens, choices, outputs});
-  int64_t pairsEach = tokens * choices / experts + 1; // about
+  std::vector<std::vector<int64_t>> pairsOf(experts);
+  for (int64_t pair = 0; pair < ids.size(); ++pair)
+    pairsOf[static_cast<int64_t>(ids[pair])].push_back(pair);
+  int64_t pairsEach = ids.size() / experts + 1; // about
   forEach(experts * outputs, pairsEach * depth, [&](int64_t matrixRow) {
     int64_t e = matrixRow / outputs, o = matrixRow % outputs;
     double factor = scale ? (*scale)[matrixRow] : 1;
-    int64_t first = static_cast<int64_t>(offsets[e]);
-    int64_t last = static_cast<int64_t>(offsets[e + 1]);
-    for (int64_t r = first; r < last; ++r) {
-      int64_t pair = static_cast<int64_t>(order[r]);
+    for (int64_t pair : pairsOf[e]) {
       const double *in = x.row(rowsArePairs ? pair : pair / choices);
       y.row(pair)[o] = factor * dot(in, weight.row(matrixRow), depth);
     }

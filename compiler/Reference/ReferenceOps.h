@@ -26,6 +26,9 @@ Tensor embedding(const Tensor &tokens, const Tensor &table);
 Tensor gatherRows(const Tensor &x, const Tensor &rows);
 
 Tensor rmsNorm(const Tensor &x, const Tensor &weight, double eps);
+Tensor sumSquares(const Tensor &x, int64_t parts);
+Tensor normRows(const Tensor &x, const Tensor &sums, int64_t width, double eps);
+Tensor scaleColumns(const Tensor &x, const Tensor &weight);
 Tensor residual(const Tensor &stream, const Tensor &branch, double alpha,
                 double beta);
 Tensor silu(const Tensor &x);
@@ -62,8 +65,8 @@ std::pair<Tensor, Tensor> router(const Tensor &logits, int64_t choices);
 /// Returns order and offsets.
 std::pair<Tensor, Tensor> groupTokens(const Tensor &ids, int64_t experts);
 /// One weight of mm1.expert_linear; `scale` is null for float weights.
-Tensor expertLinear(const Tensor &x, const Tensor &order, const Tensor &offsets,
-                    const Tensor &weight, const Tensor *scale);
+Tensor expertLinear(const Tensor &x, const Tensor &ids, const Tensor &weight,
+                    const Tensor *scale);
 Tensor combine(const Tensor &x, const Tensor &weights);
 
 } // namespace mlir::mm1

@@ -40,6 +40,7 @@ struct CompileArguments {
   int64_t sequences = 8;
   int64_t context = 0; ///< 0: what the model says, at most 32768
   int64_t prefillTokens = 512;
+  std::string decodeBuckets, prefillBuckets; ///< "1,4"; empty: powers
   uint64_t memoryBytes = uint64_t(2) << 30;
   unsigned threads = 0; ///< 0: all processors
   int64_t goldenTokens = 16;

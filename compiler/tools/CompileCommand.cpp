@@ -126,6 +126,8 @@ Status compileCommand(const CompileArguments &arguments) {
           ? arguments.context
           : std::min<int64_t>(config->maxPositionEmbeddings, kDefaultContext);
   options.prefillTokens = arguments.prefillTokens;
+  options.decodeBuckets = arguments.decodeBuckets;
+  options.prefillBuckets = arguments.prefillBuckets;
   PassManager passes(&context);
   mlir::mm1::buildPipeline(passes, options, lastStage(arguments.emit));
   if (failed(passes.run(**module)) ||

@@ -133,6 +133,14 @@ int main(int argc, char **argv) {
             "Tokens of one sequence, at most", "the model's, up to 32K");
   addParsed(compileApp, "--prefill-tokens", compile.prefillTokens, parseCount,
             "Tokens of one prefill step, at most", "512");
+  compileApp->add_option(
+      "--decode-buckets", compile.decodeBuckets,
+      "Numbers of sequences that decode is specialised for, rising: 1,4,8 "
+      "(default: powers of two up to --sequences)");
+  compileApp->add_option(
+      "--prefill-buckets", compile.prefillBuckets,
+      "Numbers of tokens that prefill is specialised for (default: 16, 64, "
+      "256, ... up to --prefill-tokens)");
   addParsed(compileApp, "--memory", compile.memoryBytes, parseBytes,
             "Memory to pack weights with", "2GiB");
   compileApp

@@ -44,6 +44,12 @@ public:
   virtual Value perRowInner(unsigned operand, int64_t j) = 0;
 };
 
+/// A pool of state that an op updates in place: the operand with its present
+/// value, and the result that is its next one.
+struct StateUpdate {
+  unsigned operand, result;
+};
+
 } // namespace mlir::mm1
 
 #include "dialects/MM1/MM1Dialect.h.inc"

@@ -45,6 +45,20 @@ def MM1_StateKind : I32EnumAttr<"StateKind", "What one unit of a state pool is",
   let cppNamespace = "::mlir::mm1";
 }
 
+def MM1_Reach : I32EnumAttr<"Reach", "How far an op reaches into an operand to make one place of its results", [
+    I32EnumAttrCase<"Place", 0, "place">,
+    I32EnumAttrCase<"Choices", 1, "choices">,
+    I32EnumAttrCase<"Row", 2, "row">,
+    I32EnumAttrCase<"Batch", 3, "batch">,
+    I32EnumAttrCase<"State", 4, "state">,
+    I32EnumAttrCase<"Fixed", 5, "fixed">]> {
+  let cppNamespace = "::mlir::mm1";
+  let description = [{
+    A place is `[row, (choice,) column]`. From near to far: the same place; all choices (or spans) of that row and column;
+    anything of that row; rows of other tokens too; a pool of state; nothing that the batch's rows make (weights, tables).
+  }];
+}
+
 def MM1_AnchorKind : I32EnumAttr<"AnchorKind", "What decides the shape of a cluster's kernel", [
     I32EnumAttrCase<"Elementwise", 0, "elementwise">,
     I32EnumAttrCase<"Matmul", 1, "matmul">,

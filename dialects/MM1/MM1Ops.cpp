@@ -4,13 +4,10 @@
 #include "dialects/MM1/MM1.h"
 
 #include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
-
-#define GET_OP_CLASSES
-#include "dialects/MM1/MM1Interfaces.cpp.inc"
-#include "dialects/MM1/MM1Ops.cpp.inc"
 
 namespace {
 
@@ -54,45 +51,79 @@ LogicalResult expectBatch(Operation *op,
   return pages ? expectRank(op, "pages", pages, 2) : success();
 }
 
-/// C1-C4 of linear and expert_linear: weights of one type, results of one type, a scale per int8 weight.
-LogicalResult verifyWeights(Operation *op, OperandRange weights,
-                            OperandRange scales, ResultRange outputs,
-                            int64_t weightRank) {
-  if (weights.empty())
+/// C1-C4 of linear and expert_linear: weights of one element type, a result of
+/// its width for each, a scale per int8 weight.
+/// \param leading  what stands before the width in a result: T, or T and k
+LogicalResult verifyWeights(MatmulOpInterface op, int64_t weightRank,
+                            ArrayRef<int64_t> leading) {
+  if (op.getMatrices().empty())
     return op->emitOpError("expects at least one weight"); // C1
-  auto type = tensorType(weights.front());
-  if (type.getRank() != weightRank)
+  RankedTensorType first = op.getMatrixType();
+  if (first.getRank() != weightRank)
     return op->emitOpError()
-           << "expects weights of rank " << weightRank << ", found " << type;
-  for (Value weight : weights)
-    if (weight.getType() != type)
-      return op->emitOpError() << "expects weights of one type, found " << type
-                               << " and " << weight.getType();
-  if (outputs.size() != weights.size()) // C3
-    return op->emitOpError()
-           << "expects one result per weight, found " << weights.size()
-           << " weights and " << outputs.size() << " results";
-  for (Value output : outputs)
-    if (output.getType() != outputs.front().getType())
+           << "expects weights of rank " << weightRank << ", found " << first;
+  auto kindOf = [](RankedTensorType type) { // all but the width
+    SmallVector<int64_t> shape(type.getShape());
+    if (shape.size() >= 2)
+      shape[shape.size() - 2] = 0;
+    return std::pair(shape, type.getElementType());
+  };
+  for (auto [i, weight] : llvm::enumerate(op.getMatrices()))
+    if (kindOf(op.getMatrixType(i)) != kindOf(first))
       return op->emitOpError()
-             << "expects results of one type, found "
-             << outputs.front().getType() << " and " << output.getType();
-  bool quantised = type.getElementType().isInteger(8); // C4
-  if (scales.size() != (quantised ? weights.size() : 0))
+             << "expects weights of one element type, alike but for their "
+                "width, found "
+             << first << " and " << weight.getType();
+  if (op->getNumResults() != op.getMatrices().size()) // C3
+    return op->emitOpError()
+           << "expects one result per weight, found " << op.getMatrices().size()
+           << " weights and " << op->getNumResults() << " results";
+  for (auto [i, output] : llvm::enumerate(op->getResults())) {
+    if (failed(expectRank(op, "result", output, leading.size() + 1)))
+      return failure();
+    for (auto [dim, size] : llvm::enumerate(leading))
+      if (!ShapedType::isDynamic(size) &&
+          failed(expectDim(op, "result", output, dim, size,
+                           "choices per token in 'ids'")))
+        return failure();
+    if (failed(expectDim(op, "result", output, leading.size(),
+                         op.getMatrixType(i).getDimSize(weightRank - 2),
+                         "rows of its weight")))
+      return failure();
+  }
+  bool quantised = first.getElementType().isInteger(8); // C4
+  OperandRange scales = op.getMatrixScales();
+  if (scales.size() != (quantised ? op.getMatrices().size() : 0))
     return op->emitOpError() << "expects "
                              << (quantised ? "one scale per int8 weight"
                                            : "no scales for float weights")
                              << ", found " << scales.size() << " scales for "
-                             << weights.size() << " weights";
-  for (Value scale : scales) {
-    auto scaleType = tensorType(scale);
-    if (scaleType.getShape() != type.getShape().drop_back())
-      return op->emitOpError()
-             << "expects scales of shape [" << type.getShape().drop_back()
-             << "], found " << scaleType;
+                             << op.getMatrices().size() << " weights";
+  for (auto [i, scale] : llvm::enumerate(scales)) {
+    ArrayRef<int64_t> wanted = op.getMatrixType(i).getShape().drop_back();
+    if (tensorType(scale).getShape() != wanted)
+      return op->emitOpError() << "expects scales of shape [" << wanted
+                               << "], found " << tensorType(scale);
   }
   return success();
 }
+
+/// The operands of a matmul that merges `first` with `others`: all their
+/// matrices, and all their scales.
+struct MergedOperands {
+  SmallVector<Value> matrices, scales;
+  SmallVector<Type> results;
+
+  MergedOperands(MatmulOpInterface first, ArrayRef<MatmulOpInterface> others) {
+    add(first);
+    llvm::for_each(others, [&](MatmulOpInterface other) { add(other); });
+  }
+  void add(MatmulOpInterface op) {
+    llvm::append_range(matrices, op.getMatrices());
+    llvm::append_range(scales, op.getMatrixScales());
+    llvm::append_range(results, op->getResultTypes());
+  }
+};
 
 template <typename SymbolOp>
 LogicalResult verifySymbolUse(Operation *op, FlatSymbolRefAttr name, Type type,
@@ -204,8 +235,51 @@ LogicalResult RMSNormOp::verify() {
   return success();
 }
 AnchorKind RMSNormOp::getAnchorKind() { return AnchorKind::RowReduction; }
-bool RMSNormOp::takesPrologue(unsigned operand) { return operand == 0; }
-bool RMSNormOp::takesEpilogue(unsigned) { return true; }
+
+LogicalResult SumSquaresOp::verify() {
+  if (failed(expectRank(*this, "input", getInput(), 2)) ||
+      failed(expectRank(*this, "result", getSums(), 2))) // C1
+    return failure();
+  int64_t columns = tensorType(getInput()).getDimSize(1),
+          parts = tensorType(getSums()).getDimSize(1);
+  if (parts < 1 || columns % parts != 0) // C2
+    return emitOpError() << "expects a number of stretches that divides the "
+                         << columns << " columns of 'input', found " << parts;
+  return success();
+}
+AnchorKind SumSquaresOp::getAnchorKind() { return AnchorKind::RowReduction; }
+
+/// The shape of `value` is that of the result.
+static LogicalResult expectShapeOfResult(Operation *op, StringRef name,
+                                         Value value) {
+  if (tensorType(value).getShape() == tensorType(op->getResult(0)).getShape())
+    return success();
+  return op->emitOpError() << "expects '" << name << "' and its result of one "
+                           << "shape, found " << value.getType() << " and "
+                           << op->getResult(0).getType();
+}
+
+LogicalResult NormRowsOp::verify() {
+  if (failed(expectRank(*this, "input", getInput(), 2)) ||
+      failed(expectShapeOfResult(*this, "input", getInput())) || // C1
+      failed(expectRank(*this, "sums", getSums(), 2)))           // C2
+    return failure();
+  double eps = getEps().convertToDouble();
+  if (static_cast<int64_t>(getWidth()) < 1 || !(eps > 0)) // C3
+    return emitOpError() << "expects width > 0 and eps > 0, found "
+                         << static_cast<int64_t>(getWidth()) << " and " << eps;
+  return success();
+}
+
+LogicalResult ScaleColumnsOp::verify() {
+  if (failed(expectRank(*this, "input", getInput(), 2)) ||
+      failed(expectShapeOfResult(*this, "input", getInput())) || // C1
+      failed(expectRank(*this, "weight", getWeight(), 1)))
+    return failure();
+  return expectDim(*this, "weight", getWeight(), 0,
+                   tensorType(getInput()).getDimSize(1),
+                   "columns of 'input'"); // C2
+}
 
 LogicalResult BlendOp::verify() {
   if (failed(expectRank(*this, "coefficient", getCoefficient(), 2)))
@@ -217,23 +291,22 @@ LogicalResult BlendOp::verify() {
 //===--------------------------------- Linears ---------------------------------===//
 
 LogicalResult LinearOp::verify() {
-  if (failed(
-          verifyWeights(*this, getWeights(), getScales(), getOutputs(), 2)) ||
+  if (failed(verifyWeights(*this, 2, {ShapedType::kDynamic})) ||
       failed(expectRank(*this, "input", getInput(), 2)))
     return failure();
-  auto weight = tensorType(getWeights().front());
-  if (failed(expectDim(*this, "input", getInput(), 1, weight.getDimSize(1),
-                       "columns of the weights"))) // C2
-    return failure();
-  Value output = getOutputs().front();
-  if (failed(expectRank(*this, "result", output, 2)))
-    return failure();
-  return expectDim(*this, "result", output, 1, weight.getDimSize(0),
-                   "rows of the weights"); // C3
+  return expectDim(*this, "input", getInput(), 1, getMatrixType().getDimSize(1),
+                   "columns of the weights"); // C2
+}
+Value LinearOp::getRows() { return getInput(); }
+OperandRange LinearOp::getMatrices() { return getWeights(); }
+OperandRange LinearOp::getMatrixScales() { return getScales(); }
+Operation *LinearOp::mergeWith(OpBuilder &builder, Location location,
+                               ArrayRef<MatmulOpInterface> others) {
+  MergedOperands all(*this, others);
+  return LinearOp::create(builder, location, all.results, getInput(),
+                          all.matrices, all.scales);
 }
 AnchorKind LinearOp::getAnchorKind() { return AnchorKind::Matmul; }
-bool LinearOp::takesPrologue(unsigned operand) { return false; }
-bool LinearOp::takesEpilogue(unsigned) { return true; }
 
 //===---------------------------- Lightning attention ---------------------------===//
 
@@ -266,8 +339,6 @@ LogicalResult LightningAttentionOp::verify() {
 AnchorKind LightningAttentionOp::getAnchorKind() {
   return AnchorKind::Recurrence;
 }
-bool LightningAttentionOp::takesPrologue(unsigned) { return false; }
-bool LightningAttentionOp::takesEpilogue(unsigned) { return false; }
 
 //===----------------------------- Softmax attention ----------------------------===//
 
@@ -331,8 +402,6 @@ LogicalResult CacheAppendOp::verify() {
                      getPages()); // C3
 }
 AnchorKind CacheAppendOp::getAnchorKind() { return AnchorKind::CacheAppend; }
-bool CacheAppendOp::takesPrologue(unsigned operand) { return operand < 2; }
-bool CacheAppendOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult SoftmaxAttentionOp::verify() {
   if (failed(verifyCacheUse(*this, "q", getQ(), getCache(), false)))
@@ -351,10 +420,6 @@ LogicalResult SoftmaxAttentionOp::verify() {
   return success();
 }
 AnchorKind SoftmaxAttentionOp::getAnchorKind() { return AnchorKind::Attention; }
-bool SoftmaxAttentionOp::takesPrologue(unsigned operand) {
-  return operand == 0;
-}
-bool SoftmaxAttentionOp::takesEpilogue(unsigned) { return false; }
 
 //===---------------------------------- Experts ---------------------------------===//
 
@@ -373,8 +438,6 @@ LogicalResult RouterOp::verify() {
   return success();
 }
 AnchorKind RouterOp::getAnchorKind() { return AnchorKind::Routing; }
-bool RouterOp::takesPrologue(unsigned) { return false; }
-bool RouterOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult GroupTokensOp::verify() {
   if (failed(expectRank(*this, "ids", getIds(), 2)) ||
@@ -390,42 +453,53 @@ LogicalResult GroupTokensOp::verify() {
   return success();
 }
 AnchorKind GroupTokensOp::getAnchorKind() { return AnchorKind::Routing; }
-bool GroupTokensOp::takesPrologue(unsigned) { return false; }
-bool GroupTokensOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult ExpertLinearOp::verify() {
-  if (failed(
-          verifyWeights(*this, getWeights(), getScales(), getOutputs(), 3)) ||
-      failed(expectRank(*this, "order", getOrder(), 2)))
+  if (failed(expectRank(*this, "ids", getIds(), 2)))
     return failure();
-  auto weight = tensorType(getWeights().front()),
-       input = tensorType(getInput());
-  int64_t choices = tensorType(getOrder()).getDimSize(1);
+  int64_t choices = getNumChoices();
+  if (failed(verifyWeights(*this, 3, {ShapedType::kDynamic, choices})))
+    return failure();
+  RankedTensorType weight = getMatrixType(), input = tensorType(getInput());
   if (input.getRank() != 2 && input.getRank() != 3) // C2
     return emitOpError() << "expects 'input' [T, K] or [T, k, K], found "
                          << input;
   if (input.getRank() == 3 &&
       failed(expectDim(*this, "input", getInput(), 1, choices,
-                       "choices per token in 'order'")))
+                       "choices per token in 'ids'")))
     return failure();
   if (failed(expectDim(*this, "input", getInput(), input.getRank() - 1,
                        weight.getDimSize(2), "columns of the weights")))
     return failure();
-  Value output = getOutputs().front(); // C3
-  if (failed(expectRank(*this, "result", output, 3)) ||
-      failed(expectDim(*this, "result", output, 1, choices,
-                       "choices per token in 'order'")) ||
-      failed(expectDim(*this, "result", output, 2, weight.getDimSize(1),
-                       "rows of the weights")))
-    return failure();
+  if (!getOrder() != !getOffsets()) // C5
+    return emitOpError("expects 'order' and 'offsets' together");
+  if (!getOrder())
+    return success();
+  if (getOrder().getType() != getIds().getType())
+    return emitOpError() << "expects 'order' of type " << getIds().getType()
+                         << " like 'ids', found " << getOrder().getType();
   if (failed(expectRank(*this, "offsets", getOffsets(), 1)))
     return failure();
   return expectDim(*this, "offsets", getOffsets(), 0, weight.getDimSize(0) + 1,
-                   "experts + 1"); // C5
+                   "experts + 1");
+}
+Value ExpertLinearOp::getRows() { return getInput(); }
+OperandRange ExpertLinearOp::getMatrices() { return getWeights(); }
+OperandRange ExpertLinearOp::getMatrixScales() { return getScales(); }
+int64_t ExpertLinearOp::getNumExperts() {
+  return getMatrixType().getDimSize(0);
+}
+int64_t ExpertLinearOp::getNumChoices() {
+  return tensorType(getIds()).getDimSize(1);
+}
+Operation *ExpertLinearOp::mergeWith(OpBuilder &builder, Location location,
+                                     ArrayRef<MatmulOpInterface> others) {
+  MergedOperands all(*this, others);
+  return ExpertLinearOp::create(builder, location, all.results, getInput(),
+                                getIds(), getOrder(), getOffsets(),
+                                all.matrices, all.scales);
 }
 AnchorKind ExpertLinearOp::getAnchorKind() { return AnchorKind::GroupedMatmul; }
-bool ExpertLinearOp::takesPrologue(unsigned operand) { return false; }
-bool ExpertLinearOp::takesEpilogue(unsigned) { return true; }
 
 LogicalResult CombineOp::verify() { // C1
   if (failed(expectRank(*this, "input", getInput(), 3)) ||
@@ -458,8 +532,6 @@ OpFoldResult AllReduceOp::fold(FoldAdaptor) {
   return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult();
 }
 AnchorKind AllReduceOp::getAnchorKind() { return AnchorKind::Collective; }
-bool AllReduceOp::takesPrologue(unsigned) { return false; }
-bool AllReduceOp::takesEpilogue(unsigned) { return false; }
 
 LogicalResult AllGatherOp::verify() {
   int64_t ranks = getRanks();
@@ -481,19 +553,74 @@ OpFoldResult AllGatherOp::fold(FoldAdaptor) {
   return getRanks() == 1 ? OpFoldResult(getInput()) : OpFoldResult();
 }
 AnchorKind AllGatherOp::getAnchorKind() { return AnchorKind::Collective; }
-bool AllGatherOp::takesPrologue(unsigned) { return false; }
-bool AllGatherOp::takesEpilogue(unsigned) { return false; }
 
 //===---------------------------------- Clusters --------------------------------===//
 
-AnchorOpInterface ClusterOp::getAnchorOp() {
-  for (Operation &op : *getBody().begin())
-    if (auto anchor = dyn_cast<AnchorOpInterface>(op))
-      return anchor;
-  return {};
+SmallVector<AnchorOpInterface> ClusterOp::getAnchorOps() {
+  return llvm::to_vector(getBody().front().getOps<AnchorOpInterface>());
+}
+AnchorOpInterface ClusterOp::getOnlyAnchor() {
+  SmallVector<AnchorOpInterface> anchors = getAnchorOps();
+  return anchors.size() == 1 ? anchors.front() : AnchorOpInterface();
+}
+std::optional<AnchorKind> ClusterOp::getOnlyKind() {
+  ArrayRef<int32_t> kinds = getAnchors();
+  if (kinds.size() > 1)
+    return std::nullopt;
+  return kinds.empty() ? AnchorKind::Elementwise : AnchorKind(kinds.front());
 }
 YieldOp ClusterOp::getYield() {
   return cast<YieldOp>(getBody().front().getTerminator());
+}
+SmallVector<int32_t> ClusterOp::kindsOf(ArrayRef<Operation *> ops) {
+  SmallVector<int32_t> kinds;
+  for (Operation *op : ops)
+    if (auto anchor = dyn_cast<AnchorOpInterface>(op))
+      kinds.push_back(static_cast<int32_t>(anchor.getAnchorKind()));
+  return kinds;
+}
+
+namespace {
+
+/// "row_reduction, matmul", or "elementwise" for none.
+std::string spellKinds(ArrayRef<int32_t> kinds) {
+  if (kinds.empty())
+    return stringifyAnchorKind(AnchorKind::Elementwise).str();
+  return llvm::join(
+      llvm::map_range(kinds,
+                      [](int32_t kind) {
+                        return stringifyAnchorKind(AnchorKind(kind)).str();
+                      }),
+      ", ");
+}
+
+} // namespace
+
+static ParseResult parseAnchorKinds(OpAsmParser &parser,
+                                    DenseI32ArrayAttr &anchors) {
+  SmallVector<int32_t> kinds;
+  auto parseOne = [&]() -> ParseResult {
+    StringRef keyword;
+    SMLoc place = parser.getCurrentLocation();
+    if (parser.parseKeyword(&keyword))
+      return failure();
+    std::optional<AnchorKind> kind = symbolizeAnchorKind(keyword);
+    if (!kind)
+      return parser.emitError(place)
+             << "expects a kind of anchor, found '" << keyword << "'";
+    if (*kind != AnchorKind::Elementwise)
+      kinds.push_back(static_cast<int32_t>(*kind));
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(parseOne))
+    return failure();
+  anchors = parser.getBuilder().getDenseI32ArrayAttr(kinds);
+  return success();
+}
+
+static void printAnchorKinds(OpAsmPrinter &printer, Operation *,
+                             DenseI32ArrayAttr anchors) {
+  printer << spellKinds(anchors.asArrayRef());
 }
 
 LogicalResult ClusterOp::verify() {
@@ -505,23 +632,22 @@ LogicalResult ClusterOp::verify() {
                          << " arguments or other types";
   if (TypeRange(getYield().getOperands()) != TypeRange(getOutputs())) // C2
     return emitOpError("yields other types than its results");
-  AnchorOpInterface found;
+  SmallVector<Operation *> ops;
   for (Operation &op : block.without_terminator()) {
-    if (auto anchor = dyn_cast<AnchorOpInterface>(op)) { // C3
-      if (found)
-        return emitOpError() << "holds two anchors, '" << found->getName()
-                             << "' and '" << op.getName() << "'";
-      found = anchor;
-    } else if (!isa<ScalarBodyOpInterface>(op)) { // C4
+    if (!isa<AnchorOpInterface, ScalarBodyOpInterface>(op)) // C4
       return emitOpError()
              << "holds '" << op.getName()
              << "', which is neither an anchor nor has a scalar body";
-    }
+    ops.push_back(&op);
   }
-  AnchorKind kind = found ? found.getAnchorKind() : AnchorKind::Elementwise;
-  if (kind != getAnchor())
-    return emitOpError() << "is of kind '" << stringifyAnchorKind(getAnchor())
+  SmallVector<int32_t> kinds = kindsOf(ops);
+  if (ArrayRef<int32_t>(kinds) != getAnchors()) // C3
+    return emitOpError() << "says it is '" << spellKinds(getAnchors())
                          << "', but what it holds makes it '"
-                         << stringifyAnchorKind(kind) << "'";
+                         << spellKinds(kinds) << "'";
   return success();
 }
+
+#define GET_OP_CLASSES
+#include "dialects/MM1/MM1Interfaces.cpp.inc"
+#include "dialects/MM1/MM1Ops.cpp.inc"

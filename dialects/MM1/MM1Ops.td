@@ -15,13 +15,29 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 
 class MM1_Op<string mnemonic, list<Trait> traits = []> : Op<MM1_Dialect, mnemonic, traits>;
 
-/// An op that has a scalar body (see MM1Interfaces.td), defined in ScalarBodies.cpp.
-class MM1_ScalarOp<string mnemonic, list<Trait> traits = []>
-    : MM1_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface>]>;
+/// An op on the rows of a batch; Reach.cpp says how far each reaches. `rowMethods` are methods of RowOpInterface with a
+/// default that the op does not take.
+class MM1_RowOp<string mnemonic, list<Trait> traits = [], list<string> rowMethods = []>
+    : MM1_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<MM1_RowOpInterface, rowMethods>]>;
 
-/// An op that shapes a kernel.
-class MM1_AnchorOp<string mnemonic, list<Trait> traits = []>
-    : MM1_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<MM1_AnchorOpInterface>]>;
+/// One that has a scalar body (see MM1Interfaces.td), defined in ScalarBodies.cpp.
+class MM1_ScalarOp<string mnemonic, list<Trait> traits = [], list<string> rowMethods = []>
+    : MM1_RowOp<mnemonic, traits # [DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface>], rowMethods>;
+
+/// One that shapes a kernel.
+class MM1_AnchorOp<string mnemonic, list<Trait> traits = [], list<string> rowMethods = []>
+    : MM1_RowOp<mnemonic, traits # [DeclareOpInterfaceMethods<MM1_AnchorOpInterface>], rowMethods>;
+
+/// One that shapes a kernel by heads, which do not need each other.
+class MM1_HeadwiseOp<string mnemonic, list<Trait> traits = []>
+    : MM1_RowOp<mnemonic, traits # [DeclareOpInterfaceMethods<MM1_AnchorOpInterface, ["getRowParts"]>]>;
+
+/// One that sums up rows, defined in RowReductions.cpp.
+class MM1_ReductionOp<string mnemonic, list<Trait> traits = [], list<string> methods = []>
+    : MM1_AnchorOp<mnemonic, traits # [DeclareOpInterfaceMethods<MM1_RowReductionOpInterface, methods>]>;
+
+def MM1_StateUpdate : DeclareOpInterfaceMethods<MM1_StateUpdateOpInterface>;
+def MM1_RowLinear : DeclareOpInterfaceMethods<MM1_RowLinearOpInterface>;
 
 def MM1_Activation : RankedTensorOf<[F32, BF16]>;
 def MM1_F32Tensor : RankedTensorOf<[F32]>;
@@ -106,7 +122,7 @@ def MM1_StoreStateOp : MM1_Op<"store_state", [MemoryEffects<[MemWrite]>, Declare
 
 //===------------------------ Rows: embedding and gather ---------------------===//
 
-def MM1_EmbeddingOp : MM1_ScalarOp<"embedding"> {
+def MM1_EmbeddingOp : MM1_ScalarOp<"embedding", [], ["getMostRead"]> {
   let summary = "The table's row of each token";
   let description = [{
     `y[t, :] = table[tokens[t], :]`. Shapes: tokens `[T]`, table `[V, H]`, y `[T, H]`.
@@ -139,7 +155,7 @@ def MM1_GatherRowsOp : MM1_ScalarOp<"gather_rows"> {
 
 //===------------------------- Norms and residuals ---------------------------===//
 
-def MM1_RMSNormOp : MM1_AnchorOp<"rms_norm", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+def MM1_RMSNormOp : MM1_ReductionOp<"rms_norm", [AllTypesMatch<["input", "result"]> /*C1*/]> {
   let summary = "Divides each row by its root mean square, times a weight per column";
   let description = [{
     `y[t, i] = x[t, i] * rsqrt(mean_i(x[t, i]^2) + eps) * w[i]`, sums in f32.
@@ -152,6 +168,56 @@ def MM1_RMSNormOp : MM1_AnchorOp<"rms_norm", [AllTypesMatch<["input", "result"]>
   let arguments = (ins MM1_Activation:$input, MM1_WeightTensor:$weight, F64Attr:$eps);
   let results = (outs MM1_Activation:$result);
   let assemblyFormat = "$input `,` $weight `eps` `=` $eps attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def MM1_SumSquaresOp : MM1_ReductionOp<"sum_squares", [], ["getReducedParts", "yieldsSums"]> {
+  let summary = "Sums of squares of each row, in equal stretches of columns";
+  let description = [{
+    `s[t, p] = sum over i in stretch p of x[t, i]^2`, in f32: the part of a norm that needs the whole row, by itself. The
+    stretches are those that tasks (heads, ranks) make apart; whoever wants the whole row's sum adds them in order.
+    Constraints: (C1) x is `[T, N]`, s `[T, P]`; (C2) P divides N.
+    ```mlir
+    %s = mm1.sum_squares %x : tensor<?x128xbf16> -> tensor<?x4xf32>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input);
+  let results = (outs MM1_F32Tensor:$sums);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($sums)";
+  let hasVerifier = 1;
+}
+
+def MM1_NormRowsOp : MM1_ScalarOp<"norm_rows", [MM1_RowLinear]> {
+  let summary = "Divides each row by the root mean square of the row that was summed";
+  let description = [{
+    `y[t, i] = x[t, i] * rsqrt(sum_p s[t, p] / width + eps)`, the parts p added in order. With `scale_columns` and the
+    sums of x itself it is `rms_norm`; being a factor per row it may stand behind ops that are linear in rows, where x is
+    another row than the one that was summed.
+    Constraints: (C1) x and y agree in shape, `[T, N]`; (C2) s is `[T, P]`; (C3) width > 0, eps > 0.
+    ```mlir
+    %y = mm1.norm_rows %a, %s width = 128 eps = 1.0e-6 : (tensor<?x64xf32>, tensor<?x4xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_F32Tensor:$sums, I64Attr:$width, F64Attr:$eps);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = [{
+    $input `,` $sums `width` `=` $width `eps` `=` $eps attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def MM1_ScaleColumnsOp : MM1_ScalarOp<"scale_columns", [MM1_RowLinear]> {
+  let summary = "Multiplies each column by a weight";
+  let description = [{
+    `y[t, i] = x[t, i] * w[i]`.
+    Constraints: (C1) x and y agree in shape, `[T, N]`; (C2) `weight` has one value per column.
+    ```mlir
+    %y = mm1.scale_columns %x, %w : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xf32>
+    ```
+  }];
+  let arguments = (ins MM1_Activation:$input, MM1_WeightTensor:$weight);
+  let results = (outs MM1_Activation:$result);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
@@ -186,7 +252,7 @@ def MM1_SiluOp : MM1_ScalarOp<"silu", [AllTypesMatch<["input", "result"]> /*C1*/
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
 
-def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, AllTypesMatch<["lhs", "rhs", "result"]> /*C1*/]> {
+def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, MM1_RowLinear, AllTypesMatch<["lhs", "rhs", "result"]> /*C1*/]> {
   let summary = "The product, element by element";
   let description = [{
     Constraints: (C1) all three types agree.
@@ -199,7 +265,7 @@ def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, AllTypesMatch<["lhs", "rhs", "
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
 
-def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [AllTypesMatch<["input", "gate", "result"]> /*C1*/]> {
+def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [MM1_RowLinear, AllTypesMatch<["input", "gate", "result"]> /*C1*/]> {
   let summary = "x * sigmoid(gate)";
   let description = [{
     The output gate of lightning attention: `gate` is the projection before its sigmoid.
@@ -231,17 +297,19 @@ def MM1_BlendOp : MM1_ScalarOp<"blend", [AllTypesMatch<["routed", "shared", "res
 
 //===-------------------------------- Linears --------------------------------===//
 
-def MM1_LinearOp : MM1_AnchorOp<"linear", [AttrSizedOperandSegments]> {
+def MM1_LinearOp : MM1_AnchorOp<"linear", [AttrSizedOperandSegments, MM1_RowLinear,
+    DeclareOpInterfaceMethods<MM1_MatmulOpInterface>]> {
   let summary = "Products of the rows with one or more weight matrices";
   let description = [{
     `y_i[t, o] = scale_i[o] * sum_k x[t, k] * w_i[o, k]`, sums in f32; without scales the factor is 1.
-    Several weights that read the same rows make one op with one result each: the rows are loaded once.
-    Constraints: (C1) at least one weight, all of one type, `[N, K]`; (C2) x is `[T, K]`; (C3) each result is
-    `[T, N]`, all of one type; (C4) int8 weights have one f32 `[N]` scale each, others none.
+    Several weights that read the same rows, of one element type and any width, make one op with one result each: the
+    rows are loaded once.
+    Constraints: (C1) at least one weight, all of one element type, `[N_i, K]`; (C2) x is `[T, K]`; (C3) result i is
+    `[T, N_i]`; (C4) int8 weights have one f32 `[N_i]` scale each, others none.
     ```mlir
     %q = mm1.linear %u weights(%w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16>
-    %k, %v = mm1.linear %u weights(%wk, %wv)
-        : (tensor<?x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>)
+    %q, %k = mm1.linear %u weights(%wq, %wk)
+        : (tensor<?x64xbf16>, tensor<64x64xbf16>, tensor<32x64xbf16>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>)
     %y = mm1.linear %u weights(%wi) scales(%s) : (tensor<?x64xbf16>, tensor<96x64xi8>, tensor<96xf32>) -> tensor<?x96xbf16>
     ```
   }];
@@ -255,15 +323,15 @@ def MM1_LinearOp : MM1_AnchorOp<"linear", [AttrSizedOperandSegments]> {
 
 //===--------------------------- Lightning attention -------------------------===//
 
-def MM1_LightningAttentionOp : MM1_AnchorOp<"lightning_attention", [AllTypesMatch<["state", "nextState"]> /*C1*/]> {
+def MM1_LightningAttentionOp : MM1_HeadwiseOp<"lightning_attention", [
+    MM1_StateUpdate, AllTypesMatch<["state", "nextState"]> /*C1*/]> {
   let summary = "Causal linear attention with one decay rate per head";
   let description = [{
     For each token t of a sequence in order, per head: `S = exp(-slope) * S + k_t^T v_t`, then `o_t = q_t S`.
     `qkv` is `[T, heads * 3 * D]`: head h owns columns `3Dh .. 3D(h+1)-1` in the order q, k, v.
     State is `[slots, heads, D, D]` (k channel, v channel), in f32; sequence b uses slot `slots[b]`, and starts from zero
     when its first position is 0.
-    `decay = constant` is one rate per head and layer; relatives of this network (model-spec 9) will add cases.
-    Constraints: (C1) both states agree; (C2) qkv is `[T, heads * 3 * D]` and out `[T, heads * D]` for the state's heads and D;
+        Constraints: (C1) both states agree; (C2) qkv is `[T, heads * 3 * D]` and out `[T, heads * D]` for the state's heads and D;
     (C3) `slopes` has one f32 per head; (C4) `slots`, `starts` and `positions` are rank 1.
     ```mlir
     %o, %s1 = mm1.lightning_attention %qkv, %slopes, %s0 batch(%slots, %starts, %positions)
@@ -305,7 +373,7 @@ def MM1_RopeAnglesOp : MM1_ScalarOp<"rope_angles", [AllTypesMatch<["cos", "sin"]
   let hasVerifier = 1;
 }
 
-def MM1_RopeOp : MM1_Op<"rope", [Pure, AllTypesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
+def MM1_RopeOp : MM1_RowOp<"rope", [AllTypesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
     DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["getLaneGranularity"]>]> {
   let summary = "Rotates pairs of channels of each head by their position's angle";
   let description = [{
@@ -323,7 +391,7 @@ def MM1_RopeOp : MM1_Op<"rope", [Pure, AllTypesMatch<["input", "result"]> /*C1*/
   let hasVerifier = 1;
 }
 
-def MM1_CacheAppendOp : MM1_AnchorOp<"cache_append", [AllTypesMatch<["cache", "nextCache"]> /*C1*/]> {
+def MM1_CacheAppendOp : MM1_HeadwiseOp<"cache_append", [MM1_StateUpdate, AllTypesMatch<["cache", "nextCache"]> /*C1*/]> {
   let summary = "Writes the keys and values of new tokens into their KV pages";
   let description = [{
     Token t of sequence b at position p goes to row `p % page` of page `pages[b, p / page]`, for every KV head.
@@ -344,7 +412,7 @@ def MM1_CacheAppendOp : MM1_AnchorOp<"cache_append", [AllTypesMatch<["cache", "n
   let hasVerifier = 1;
 }
 
-def MM1_SoftmaxAttentionOp : MM1_AnchorOp<"softmax_attention"> {
+def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
   let summary = "Causal attention of each token over its sequence's KV pages";
   let description = [{
     For token t of sequence b at position p and query head h: softmax over u = 0..p of `scale * q[t, h] . K[u, kv]`, then the
@@ -402,32 +470,36 @@ def MM1_GroupTokensOp : MM1_AnchorOp<"group_tokens"> {
   let hasVerifier = 1;
 }
 
-def MM1_ExpertLinearOp : MM1_AnchorOp<"expert_linear", [AttrSizedOperandSegments]> {
+def MM1_ExpertLinearOp : MM1_AnchorOp<"expert_linear", [AttrSizedOperandSegments, MM1_RowLinear,
+    DeclareOpInterfaceMethods<MM1_MatmulOpInterface, ["getNumExperts", "getNumChoices"]>], ["getMostRead"]> {
   let summary = "Products of each (token, choice) pair with its expert's matrices";
   let description = [{
-    For pair (t, j) with expert e: `y_i[t, j, o] = scale_i[e, o] * sum_n x[t, (j,) n] * w_i[e, o, n]`. Rows of x belong to
-    tokens (`[T, K]`) or to pairs (`[T, k, K]`). `order` and `offsets` come from `group_tokens`.
-    Constraints: (C1) at least one weight, all of one type, `[E, N, K]`; (C2) x is `[T, K]` or `[T, k, K]`; (C3) each result is
-    `[T, k, N]`, all of one type, k as in `order`; (C4) int8 weights have one f32 `[E, N]` scale each, others none;
-    (C5) `offsets` has E + 1 values.
+    For pair (t, j) with expert `e = ids[t, j]`: `y_i[t, j, o] = scale_i[e, o] * sum_n x[t, (j,) n] * w_i[e, o, n]`. Rows
+    of x belong to tokens (`[T, K]`) or to pairs (`[T, k, K]`).
+    `grouped` gives the pairs expert by expert (`group_tokens` of the same ids), so that a kernel reads each expert once
+    for all its pairs; it changes no number, and where few pairs share an expert it is left out.
+    Constraints: (C1) at least one weight, all of one element type, `[E, N_i, K]`; (C2) x is `[T, K]` or `[T, k, K]`;
+    (C3) result i is `[T, k, N_i]`, k as in `ids`; (C4) int8 weights have one f32 `[E, N_i]` scale each, others none;
+    (C5) `order` is like `ids`, and `offsets` has E + 1 values; they come together.
     ```mlir
-    %g, %u = mm1.expert_linear %m, %order, %offsets weights(%w1, %w3)
-        : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xbf16>, tensor<4x96x64xbf16>)
+    %g, %u = mm1.expert_linear %m, %ids grouped(%order, %offsets) weights(%w1, %w3)
+        : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xbf16>, tensor<4x96x64xbf16>)
           -> (tensor<?x2x96xbf16>, tensor<?x2x96xbf16>)
     ```
     Source: MiniMaxM1BlockSparseTop2MLP; model-spec 3.6.
   }];
-  let arguments = (ins MM1_Activation:$input, MM1_I32Tensor:$order, MM1_I32Tensor:$offsets,
-                       Variadic<MM1_WeightTensor>:$weights, Variadic<MM1_F32Tensor>:$scales);
+  let arguments = (ins MM1_Activation:$input, MM1_I32Tensor:$ids, Optional<MM1_I32Tensor>:$order,
+                       Optional<MM1_I32Tensor>:$offsets, Variadic<MM1_WeightTensor>:$weights,
+                       Variadic<MM1_F32Tensor>:$scales);
   let results = (outs Variadic<MM1_Activation>:$outputs);
   let assemblyFormat = [{
-    $input `,` $order `,` $offsets `weights` `(` $weights `)` (`scales` `(` $scales^ `)`)? attr-dict
-        `:` functional-type(operands, results)
+    $input `,` $ids (`grouped` `(` $order^ `,` $offsets `)`)? `weights` `(` $weights `)` (`scales` `(` $scales^ `)`)?
+        attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
 
-def MM1_CombineOp : MM1_ScalarOp<"combine"> {
+def MM1_CombineOp : MM1_ScalarOp<"combine", [MM1_RowLinear]> {
   let summary = "The experts' answers of each token, weighted and summed";
   let description = [{
     `y[t, :] = sum_j weights[t, j] * x[t, j, :]`, in order of j.
@@ -479,33 +551,44 @@ def MM1_AllGatherOp : MM1_AnchorOp<"all_gather"> {
 
 def MM1_ClusterOp : MM1_Op<"cluster", [IsolatedFromAbove, RecursiveMemoryEffects,
     SingleBlockImplicitTerminator<"YieldOp">]> {
-  let summary = "One kernel: ordinary ops, at most one of them an anchor";
+  let summary = "One kernel: ordinary ops, some of them anchors";
   let description = [{
     The region keeps the meaning: the reference evaluator runs it op by op. What lies in it is fused, and changing it changes
-    the generated kernel. `schedule` holds the emitter's choices (tile sizes) once made.
-    Constraints: (C1) block arguments match the inputs; (C2) the yield matches the results; (C3) at most one anchor, and it is
-    of kind `anchor` (`elementwise` when there is none); (C4) the other ops have scalar bodies.
+    the generated kernel. In front of the inputs stand the kinds of its anchors in their order, `elementwise` when there
+    are none. Which kinds a kernel may hold, and in which order, is the target's to say (`mm1-verify-fused` asks it).
+    `schedule` holds the emitter's choices (tile sizes) once made.
+    Constraints: (C1) block arguments match the inputs; (C2) the yield matches the results; (C3) the kinds are those of its
+    anchors, in order; (C4) the other ops have scalar bodies.
     ```mlir
-    %y = mm1.cluster matmul (%u, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> {
-    ^bb0(%x: tensor<?x64xbf16>, %m: tensor<192x64xbf16>):
-      %0 = mm1.linear %x weights(%m) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16>
-      %1 = mm1.silu %0 : tensor<?x192xbf16>
-      mm1.yield %1 : tensor<?x192xbf16>
+    %y = mm1.cluster row_reduction, matmul(%x, %n, %w)
+        : (tensor<?x64xbf16>, tensor<64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> {
+    ^bb0(%0: tensor<?x64xbf16>, %1: tensor<64xbf16>, %2: tensor<192x64xbf16>):
+      %3 = mm1.rms_norm %0, %1 eps = 1.0e-5 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
+      %4 = mm1.linear %3 weights(%2) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16>
+      %5 = mm1.silu %4 : tensor<?x192xbf16>
+      mm1.yield %5 : tensor<?x192xbf16>
     }
     ```
   }];
-  let arguments = (ins MM1_AnchorKind:$anchor, Variadic<AnyRankedTensor>:$inputs, OptionalAttr<DictionaryAttr>:$schedule);
+  let arguments = (ins DenseI32ArrayAttr:$anchors, Variadic<AnyRankedTensor>:$inputs, OptionalAttr<DictionaryAttr>:$schedule);
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $anchor `(` $inputs `)` (`schedule` $schedule^)? attr-dict-with-keyword `:` functional-type(operands, results) $body
+    custom<AnchorKinds>($anchors) `(` $inputs `)` (`schedule` $schedule^)? attr-dict-with-keyword
+        `:` functional-type(operands, results) $body
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 0;
   let extraClassDeclaration = [{
-    /// The anchor, or null for an elementwise cluster.
-    ::mlir::mm1::AnchorOpInterface getAnchorOp();
+    /// Its anchors, in order.
+    ::llvm::SmallVector<::mlir::mm1::AnchorOpInterface> getAnchorOps();
+    /// Its only anchor; null when there is none, or several.
+    ::mlir::mm1::AnchorOpInterface getOnlyAnchor();
+    /// The kind of its only anchor, `elementwise` without one; nothing when there are several.
+    ::std::optional<::mlir::mm1::AnchorKind> getOnlyKind();
     ::mlir::mm1::YieldOp getYield();
+    /// The kinds of anchors among `ops`, in order: what `anchors` holds.
+    static ::llvm::SmallVector<int32_t> kindsOf(::llvm::ArrayRef<::mlir::Operation *> ops);
   }];
 }
 

@@ -4,10 +4,7 @@
 // is broadcast here.
 //===---------------------------------------------------------------------------===//
 #include "dialects/MM1/MM1.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "dialects/MM1/ScalarMath.h"
 
 #include <numeric>
 
@@ -15,38 +12,6 @@ using namespace mlir;
 using namespace mlir::mm1;
 
 namespace {
-
-/// Builds arith/math ops on f32 values of `lanes` lanes.
-struct Body {
-  ImplicitLocOpBuilder &b;
-  int64_t lanes;
-
-  Type type(Type element) const {
-    return lanes == 1 ? element : VectorType::get({lanes}, element);
-  }
-  Value constant(double value) {
-    Type f32 = b.getF32Type();
-    if (lanes == 1)
-      return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(VectorType::get({lanes}, f32), float(value)));
-  }
-  /// A scalar as a value of all lanes.
-  Value splat(Value value) {
-    if (lanes == 1 || isa<VectorType>(value.getType()))
-      return value;
-    return vector::BroadcastOp::create(
-        b, VectorType::get({lanes}, value.getType()), value);
-  }
-  Value add(Value lhs, Value rhs) { return arith::AddFOp::create(b, lhs, rhs); }
-  Value mul(Value lhs, Value rhs) { return arith::MulFOp::create(b, lhs, rhs); }
-  /// 1 / (1 + exp(-x))
-  Value sigmoid(Value x) {
-    Value one = constant(1.0);
-    Value e = math::ExpOp::create(b, arith::NegFOp::create(b, x));
-    return arith::DivFOp::create(b, one, add(one, e));
-  }
-};
 
 Value index(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
@@ -64,62 +29,55 @@ SmallVector<Value> EmbeddingOp::buildScalarBody(ImplicitLocOpBuilder &,
                                                 OperandReader &reader) {
   return {reader.gather(1, reader.perRow(0))};
 }
-bool EmbeddingOp::readsInPlace(unsigned) { return false; }
 
 SmallVector<Value> GatherRowsOp::buildScalarBody(ImplicitLocOpBuilder &,
                                                  OperandReader &reader) {
   return {reader.gather(0, reader.perRow(1))};
 }
-bool GatherRowsOp::readsInPlace(unsigned) { return false; }
 
 //===------------------------------- Elementwise --------------------------------===//
 
 SmallVector<Value> ResidualOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                                OperandReader &reader) {
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   double alpha = getAlpha().convertToDouble(),
          beta = getBeta().convertToDouble();
   Value stream = body.mul(body.constant(alpha), reader.here(0));
   return {body.add(stream, body.mul(body.constant(beta), reader.here(1)))};
 }
-bool ResidualOp::readsInPlace(unsigned) { return true; }
 
 SmallVector<Value> SiluOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                            OperandReader &reader) {
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   Value x = reader.here(0);
   return {body.mul(x, body.sigmoid(x))};
 }
-bool SiluOp::readsInPlace(unsigned) { return true; }
 
 SmallVector<Value> MulOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                           OperandReader &reader) {
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   return {body.mul(reader.here(0), reader.here(1))};
 }
-bool MulOp::readsInPlace(unsigned) { return true; }
 
 SmallVector<Value> SigmoidGateOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                                   OperandReader &reader) {
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   return {body.mul(reader.here(0), body.sigmoid(reader.here(1)))};
 }
-bool SigmoidGateOp::readsInPlace(unsigned) { return true; }
 
 SmallVector<Value> BlendOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                             OperandReader &reader) {
-  Body scalar{builder, 1};
+  ScalarMath scalar{builder, 1};
   Value s = scalar.sigmoid(reader.perRow(0));
   Value rest = arith::SubFOp::create(builder, scalar.constant(1.0), s);
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   return {body.add(body.mul(body.splat(rest), reader.here(1)),
                    body.mul(body.splat(s), reader.here(2)))};
 }
-bool BlendOp::readsInPlace(unsigned operand) { return operand != 0; }
 
 SmallVector<Value> CombineOp::buildScalarBody(ImplicitLocOpBuilder &builder,
                                               OperandReader &reader) {
-  Body body{builder, reader.lanes()};
+  ScalarMath body{builder, reader.lanes()};
   Value sum;
   for (int64_t j = 0; j < tensorType(getInput()).getDimSize(1); ++j) {
     Value term =
@@ -128,13 +86,35 @@ SmallVector<Value> CombineOp::buildScalarBody(ImplicitLocOpBuilder &builder,
   }
   return {sum};
 }
-bool CombineOp::readsInPlace(unsigned) { return false; }
+
+//===----------------------------- Norms in pieces -------------------------------===//
+
+SmallVector<Value> NormRowsOp::buildScalarBody(ImplicitLocOpBuilder &builder,
+                                               OperandReader &reader) {
+  ScalarMath scalar{builder, 1};
+  Value sum;
+  for (int64_t p = 0; p < tensorType(getSums()).getDimSize(1); ++p) {
+    Value part = reader.perRowInner(1, p);
+    sum = sum ? scalar.add(sum, part) : part;
+  }
+  Value factor =
+      buildInverseRms(builder, sum, getWidth(), getEps().convertToDouble());
+  ScalarMath math{builder, reader.lanes()};
+  return {math.mul(reader.here(0), math.splat(factor))};
+}
+
+SmallVector<Value>
+ScaleColumnsOp::buildScalarBody(ImplicitLocOpBuilder &builder,
+                                OperandReader &reader) {
+  ScalarMath math{builder, reader.lanes()};
+  return {math.mul(reader.here(0), reader.perColumn(1))};
+}
 
 //===------------------------------ Rotary embedding -----------------------------===//
 
 SmallVector<Value> RopeAnglesOp::buildScalarBody(ImplicitLocOpBuilder &b,
                                                  OperandReader &reader) {
-  Body body{b, reader.lanes()};
+  ScalarMath body{b, reader.lanes()};
   // i32 -> f32 and the product in f32: its rounding is part of the model at long context.
   Value position = arith::SIToFPOp::create(b, b.getF32Type(), reader.perRow(0));
   Value phi = body.mul(body.splat(position), reader.perColumn(1));
@@ -146,13 +126,12 @@ SmallVector<Value> RopeAnglesOp::buildScalarBody(ImplicitLocOpBuilder &b,
       arith::TruncFOp::create(b, phi.getType(), math::SinOp::create(b, wide));
   return {cos, sin};
 }
-bool RopeAnglesOp::readsInPlace(unsigned) { return false; }
 
 SmallVector<Value> RopeOp::buildScalarBody(ImplicitLocOpBuilder &b,
                                            OperandReader &reader) {
   // c is the column inside its head; the three pieces [0, R), [R, 2R), [2R, head_dim) differ only in their partner
   // column, in the sign of its term, and in whether there is a rotation at all.
-  Body body{b, reader.lanes()};
+  ScalarMath body{b, reader.lanes()};
   int64_t half = tensorType(getCos()).getDimSize(1);
   Value column = reader.column();
   Value c = arith::RemUIOp::create(b, column, index(b, getHeadDim()));
@@ -176,7 +155,6 @@ SmallVector<Value> RopeOp::buildScalarBody(ImplicitLocOpBuilder &b,
   Value rotated = body.add(body.mul(x, cos), body.mul(y, signedSin));
   return {arith::SelectOp::create(b, isRotated, rotated, x)};
 }
-bool RopeOp::readsInPlace(unsigned) { return false; }
 int64_t RopeOp::getLaneGranularity() {
   int64_t half = tensorType(getCos()).getDimSize(1);
   return std::gcd(half, static_cast<int64_t>(getHeadDim()));

@@ -33,6 +33,10 @@ struct InPlaceResult {
 /// The in-place results of a cluster, in the order of results.
 SmallVector<InPlaceResult> inPlaceResults(mm1::ClusterOp cluster);
 
+/// The inputs that are pools which an op of the cluster updates, whether or not
+/// the cluster yields their next values: they are written in any case.
+SmallVector<unsigned> updatedInputs(mm1::ClusterOp cluster);
+
 } // namespace mlir::plan
 
 #include "dialects/Plan/PlanInterfaces.h.inc"

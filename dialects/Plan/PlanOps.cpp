@@ -105,9 +105,9 @@ SmallVector<KernelParameter> KernelOp::getParameters() {
   for (Value input : cluster.getInputs())
     parameters.push_back(
         {cast<RankedTensorType>(input.getType()), Access::Read});
+  for (unsigned input : updatedInputs(cluster))
+    parameters[input].access = Access::Update;
   SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
-  for (InPlaceResult pair : inPlace)
-    parameters[pair.input].access = Access::Update;
   for (auto [i, output] : llvm::enumerate(cluster.getOutputs()))
     if (llvm::none_of(inPlace, [&](auto pair) { return pair.result == i; }))
       parameters.push_back(
@@ -118,16 +118,27 @@ SmallVector<KernelParameter> KernelOp::getParameters() {
 SmallVector<InPlaceResult> plan::inPlaceResults(mm1::ClusterOp cluster) {
   SmallVector<InPlaceResult> pairs;
   for (auto [i, value] : llvm::enumerate(cluster.getYield().getOperands())) {
-    Value state;
-    if (auto op = value.getDefiningOp<mm1::LightningAttentionOp>();
-        op && value == op.getNextState())
-      state = op.getState();
-    if (auto op = value.getDefiningOp<mm1::CacheAppendOp>())
-      state = op.getCache();
-    if (auto argument = dyn_cast_or_null<BlockArgument>(state))
-      pairs.push_back({static_cast<unsigned>(i), argument.getArgNumber()});
+    auto updater = value.getDefiningOp<mm1::StateUpdateOpInterface>();
+    if (!updater)
+      continue;
+    for (mm1::StateUpdate update : updater.getStateUpdates())
+      if (updater->getResult(update.result) == value)
+        if (auto pool =
+                dyn_cast<BlockArgument>(updater->getOperand(update.operand)))
+          pairs.push_back({static_cast<unsigned>(i), pool.getArgNumber()});
   }
   return pairs;
+}
+
+SmallVector<unsigned> plan::updatedInputs(mm1::ClusterOp cluster) {
+  SmallVector<unsigned> inputs;
+  for (auto updater :
+       cluster.getBody().front().getOps<mm1::StateUpdateOpInterface>())
+    for (mm1::StateUpdate update : updater.getStateUpdates())
+      if (auto pool =
+              dyn_cast<BlockArgument>(updater->getOperand(update.operand)))
+        inputs.push_back(pool.getArgNumber());
+  return inputs;
 }
 
 int64_t plan::weightBytesRead(KernelOp kernel, unsigned parameter,
@@ -136,17 +147,12 @@ int64_t plan::weightBytesRead(KernelOp kernel, unsigned parameter,
       kernel.getCluster().getBody().front().getArgument(parameter);
   auto type = cast<RankedTensorType>(weight.getType());
   int64_t bytes = weightBytes(type), most = 0;
-  for (OpOperand &use : weight.getUses()) {
-    int64_t read = bytes, first = type.getDimSize(0);
-    if (auto experts = dyn_cast<mm1::ExpertLinearOp>(use.getOwner())) {
-      int64_t choices =
-          cast<RankedTensorType>(experts.getOrder().getType()).getDimSize(1);
-      read = bytes / first * std::min(first, tokens * choices);
-    } else if (isa<mm1::EmbeddingOp>(use.getOwner())) {
-      read = bytes / first * std::min(first, tokens);
+  for (OpOperand &use : weight.getUses())
+    if (auto reader = dyn_cast<mm1::RowOpInterface>(use.getOwner())) {
+      int64_t all = type.getDimSize(0);
+      int64_t read = reader.getMostRead(use.getOperandNumber(), tokens);
+      most = std::max(most, read == all ? bytes : bytes / all * read);
     }
-    most = std::max(most, read);
-  }
   return most;
 }
 

@@ -1,18 +1,24 @@
-//===- FormClusters.cpp - Put every op into the cluster whose kernel runs it ---===//
-// Greedy, in three steps (Passes.td tells them): anchors, then epilogues forward, then prologues and elementwise clusters
-// backward. For one lightning layer:
+//===- FormClusters.cpp - Put every op into the cluster whose kernel runs it -===//
+// Greedy, in three steps (Passes.td tells them): anchors, then what follows them
+// forward, then what feeds them and elementwise clusters backward. For one
+// lightning layer on a CPU:
 //
-//   x = residual(m, combine(d, w)); u = rms_norm(x)     -> {combine, residual, rms_norm}
-//   qkv = silu(linear(u)); g = linear(u)                -> {linear, silu}, {linear}
-//   y = sigmoid_gate(rms_norm(lightning(qkv)), g)       -> {lightning}, {rms_norm, sigmoid_gate}
+//   x = residual(m, combine(d, w)); u = rms_norm(x)
+//                                -> {combine, residual, rms_norm}
+//   qkv = silu(linear(u)); g = linear(u)       -> {linear, silu}, {linear}
+//   y = sigmoid_gate(rms_norm(lightning(qkv)), g)
+//                                -> {lightning}, {rms_norm, sigmoid_gate}
 //
-// Why it is right: a cluster stands at its home, the anchor (or the last op of an elementwise cluster). Every value that
-// crosses from one cluster to another is made at an earlier home than it is read at: epilogue ops join only when all they
-// read is made before the anchor; prologue ops stay alone when a reader elsewhere comes before the anchor. So homes in
-// order are the clusters in order, and there is no cycle to look for.
-// Idea: XLA's and Inductor's greedy fusion, cut down to what the kernels here can take.
-//===---------------------------------------------------------------------------===//
-#include "passes/Fuse/ClusterRoles.h"
+// Why it is right: a cluster stands at its home, the anchor (or the last op of
+// an elementwise cluster). Every value that crosses from one cluster to another
+// is made at an earlier home than it is read at: ops that follow join only when
+// all they read is made before the anchor; ops that feed stay alone when a
+// reader elsewhere comes before the anchor. So homes in order are the clusters
+// in order, and there is no cycle to look for. Whether the ops of a group may be
+// one kernel is asked twice, of the interfaces (legal) and the target (able).
+// Idea: XLA's and Inductor's greedy fusion, cut down to what kernels can take.
+//===----------------------------------------------------------------------===//
+#include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -23,18 +29,16 @@ namespace mlir::mm1 {
 
 namespace {
 
-enum class Role { Anchor, Epilogue, Prologue };
-
 /// A cluster while it grows. `home` is its anchor, or the last op of an elementwise cluster.
 struct Group {
   Operation *home;
   SmallVector<Operation *> members;
-  AnchorOpInterface anchor() const { return dyn_cast<AnchorOpInterface>(home); }
 };
 
 class ClusterFormer {
 public:
-  explicit ClusterFormer(Block &block) : block(block) {
+  ClusterFormer(Block &block, const Target &target, const Bucket &bucket)
+      : block(block), target(target), bucket(bucket) {
     unsigned next = 0;
     for (Operation &op : block)
       order[&op] = next++;
@@ -43,19 +47,18 @@ public:
   void run() {
     for (Operation &op : block)
       if (isa<AnchorOpInterface>(op))
-        startGroup(&op, Role::Anchor);
+        startGroup(&op);
     for (Operation &op : block)
       if (isa<ScalarBodyOpInterface>(op))
         if (Group *group = groupBefore(&op))
-          join(group, &op, Role::Epilogue);
+          join(group, &op);
     for (Operation &op : llvm::reverse(block)) {
       if (!isa<ScalarBodyOpInterface>(op) || groupOf.contains(&op))
         continue;
-      // An elementwise cluster is a prologue without an anchor.
       if (Group *group = groupBehind(&op))
-        join(group, &op, Role::Prologue);
+        join(group, &op);
       else
-        startGroup(&op, Role::Prologue);
+        startGroup(&op);
     }
     SmallVector<Group *> sorted;
     for (std::unique_ptr<Group> &group : groups)
@@ -68,15 +71,25 @@ public:
   }
 
 private:
-  void startGroup(Operation *op, Role role) {
+  void startGroup(Operation *op) {
     groups.push_back(std::make_unique<Group>(Group{op, {}}));
-    join(groups.back().get(), op, role);
+    join(groups.back().get(), op);
   }
 
-  void join(Group *group, Operation *op, Role role) {
+  void join(Group *group, Operation *op) {
     group->members.push_back(op);
     groupOf[op] = group;
-    roleOf[op] = role;
+  }
+
+  /// Whether the group may be, and can be, one kernel with `op` in it.
+  bool canHold(const Group &group, Operation *op) const {
+    SmallVector<Operation *> ops(group.members);
+    ops.push_back(op);
+    llvm::sort(ops, [&](Operation *a, Operation *b) {
+      return order.lookup(a) < order.lookup(b);
+    });
+    ClusterView view(ops, bucket);
+    return !whyIllegal(view) && !target.accepts(view);
   }
 
   /// Where in the block an op's cluster stands, as far as it is known.
@@ -85,52 +98,43 @@ private:
     return order.lookup(group ? group->home : op);
   }
 
-  /// The group that can take this op as epilogue, or null. Only the latest of those that make its operands can: the others
-  /// would have to read from a cluster behind them.
+  /// The group whose results this op can follow, or null. Only the latest of
+  /// those that make its operands can: the others would have to read from a
+  /// cluster behind them.
   Group *groupBefore(Operation *op) {
     Group *latest = nullptr;
     for (Value operand : op->getOperands())
       if (Group *group = groupOf.lookup(operand.getDefiningOp()))
         if (!latest || order[group->home] > order[latest->home])
           latest = group;
-    auto canRead = [&](OpOperand &use) {
-      return epilogueCanRead(use, *latest);
+    // What it reads from memory must have been made before the group runs.
+    auto isReady = [&](Value operand) {
+      Operation *maker = operand.getDefiningOp();
+      return !maker || maker->getBlock() != &block ||
+             groupOf.lookup(maker) == latest ||
+             homeOf(maker) < order[latest->home];
     };
-    return latest && llvm::all_of(op->getOpOperands(), canRead) ? latest
-                                                                : nullptr;
+    bool joins = latest && llvm::all_of(op->getOperands(), isReady) &&
+                 canHold(*latest, op);
+    return joins ? latest : nullptr;
   }
 
-  bool epilogueCanRead(OpOperand &use, Group &group) {
-    Operation *maker = use.get().getDefiningOp();
-    if (maker && groupOf.lookup(maker) == &group)
-      return canFollow(use, group.anchor(), maker == group.home);
-    // From memory: it must have been made before the group runs.
-    return !maker || maker->getBlock() != &block ||
-           homeOf(maker) < order[group.home];
-  }
-
-  /// The group that can take this op as prologue, or null. All readers of the op have their group already; only the
-  /// earliest can, for the same reason.
+  /// The group that this op can feed, or null. All readers of the op have their
+  /// group already; only the earliest can, for the same reason.
   Group *groupBehind(Operation *op) {
     Group *earliest = nullptr;
     for (Operation *reader : op->getUsers())
       if (Group *group = groupOf.lookup(reader))
         if (!earliest || order[group->home] < order[earliest->home])
           earliest = group;
-    auto canServe = [&](OpOperand &use) {
-      return prologueCanServe(use, *earliest);
+    auto comesLater = [&](Operation *reader) {
+      return groupOf.lookup(reader) == earliest ||
+             reader->getBlock() != &block ||
+             homeOf(reader) > order[earliest->home];
     };
-    return earliest && llvm::all_of(op->getUses(), canServe) ? earliest
-                                                             : nullptr;
-  }
-
-  bool prologueCanServe(OpOperand &use, Group &group) {
-    Operation *reader = use.getOwner();
-    if (groupOf.lookup(reader) == &group)
-      return roleOf.lookup(reader) != Role::Epilogue && canFeed(use);
-    bool stored = !group.anchor() || group.anchor().storesPrologue();
-    return stored &&
-           (reader->getBlock() != &block || homeOf(reader) > order[group.home]);
+    bool joins = earliest && llvm::all_of(op->getUsers(), comesLater) &&
+                 canHold(*earliest, op);
+    return joins ? earliest : nullptr;
   }
 
   /// Moves the members into a mm1.cluster at the group's home.
@@ -150,10 +154,9 @@ private:
     }
 
     OpBuilder builder(group.home);
-    AnchorKind kind = group.anchor() ? group.anchor().getAnchorKind()
-                                     : AnchorKind::Elementwise;
     auto cluster = ClusterOp::create(builder, group.home->getLoc(),
-                                     ValueRange(outputs).getTypes(), kind,
+                                     ValueRange(outputs).getTypes(),
+                                     ClusterOp::kindsOf(group.members),
                                      inputs.getArrayRef(), DictionaryAttr());
     Block &body = cluster.getBody().emplaceBlock();
     for (Value input : inputs) {
@@ -171,16 +174,23 @@ private:
   }
 
   Block &block;
+  const Target &target;
+  const Bucket &bucket;
   DenseMap<Operation *, unsigned> order;
   SmallVector<std::unique_ptr<Group>> groups;
   DenseMap<Operation *, Group *> groupOf;
-  DenseMap<Operation *, Role> roleOf;
 };
 
 struct FormClustersPass : impl::FormClustersBase<FormClustersPass> {
+  using FormClustersBase::FormClustersBase;
+
   void runOnOperation() override {
+    FailureOr<const Target *> machine = getTarget(&getContext(), target);
+    FailureOr<Bucket> bucket = Bucket::of(getOperation());
+    if (failed(machine) || failed(bucket))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody())
-      ClusterFormer(block).run();
+      ClusterFormer(block, **machine, *bucket).run();
   }
 };
 

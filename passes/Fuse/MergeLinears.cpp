@@ -1,7 +1,10 @@
-//===- MergeLinears.cpp - Make one op of linears that read the same rows -------===//
-// k = linear(u, wk) and v = linear(u, wv) become k, v = linear(u, wk, wv). A linear joins the first one with the same key:
-// op, rows (and routing), type of weights, type of results.
-//===---------------------------------------------------------------------------===//
+//===- MergeLinears.cpp - Make one op of linears that read the same rows --===//
+// q = linear(u, wq) and k = linear(u, wk) become q, k = linear(u, wq, wk). A
+// linear joins the first one with the same key: op, rows (and routing), type of
+// weights but for their width. The target says whether its kernel takes all of
+// them.
+//===----------------------------------------------------------------------===//
+#include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
 #include <map>
@@ -13,97 +16,95 @@ namespace mlir::mm1 {
 namespace {
 
 /// What two linears share when they can be one.
-template <typename LinearLike> SmallVector<void *> mergeKey(LinearLike op) {
-  SmallVector<void *> key;
-  for (Value value : op->getOperands().drop_back(op.getWeights().size() +
-                                                 op.getScales().size()))
+SmallVector<void *> mergeKey(MatmulOpInterface op) {
+  SmallVector<void *> key{
+      const_cast<void *>(op->getName().getAsOpaquePointer())};
+  for (Value value :
+       op->getOperands().take_front(op.getMatrices().getBeginOperandIndex()))
     key.push_back(value.getAsOpaquePointer());
-  key.push_back(const_cast<void *>(
-      op.getWeights().front().getType().getAsOpaquePointer()));
-  key.push_back(const_cast<void *>(
-      op.getOutputs().front().getType().getAsOpaquePointer()));
+  RankedTensorType type = op.getMatrixType();
+  key.push_back(const_cast<void *>(type.getElementType().getAsOpaquePointer()));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (dim != type.getRank() - 2) // the width
+      key.push_back(reinterpret_cast<void *>(type.getDimSize(dim)));
   return key;
 }
 
-/// Makes `value` available in front of `op`: it is already, or a load of a weight that can move there.
-bool hoist(Value value, Operation *op) {
+/// Whether `value` is available in front of `op`, or can be: it is a load of a
+/// weight.
+bool reaches(Value value, Operation *op) {
   Operation *producer = value.getDefiningOp();
-  if (!producer || producer->getBlock() != op->getBlock() ||
-      producer->isBeforeInBlock(op))
-    return true;
-  if (!isa<LoadWeightOp>(producer))
-    return false;
-  producer->moveBefore(op);
-  return true;
+  return !producer || producer->getBlock() != op->getBlock() ||
+         producer->isBeforeInBlock(op) || isa<LoadWeightOp>(producer);
 }
 
-/// Replaces the linears of one group by one op at the place of the first.
-template <typename LinearLike> void merge(ArrayRef<LinearLike> group) {
-  LinearLike first = group.front();
-  SmallVector<Value> weights, scales;
-  SmallVector<Type> types;
-  SmallVector<Location> locations;
-  for (LinearLike op : group) {
-    llvm::append_range(weights, op.getWeights());
-    llvm::append_range(scales, op.getScales());
-    llvm::append_range(types, op.getOutputs().getTypes());
-    locations.push_back(op.getLoc());
-  }
-  OpBuilder builder(first);
-  Location loc = builder.getFusedLoc(locations);
-  LinearLike merged;
-  if constexpr (std::is_same_v<LinearLike, LinearOp>)
-    merged = LinearOp::create(builder, loc, types, first.getInput(), weights,
-                              scales);
-  else
-    merged = ExpertLinearOp::create(builder, loc, types, first.getInput(),
-                                    first.getOrder(), first.getOffsets(),
-                                    weights, scales);
-  unsigned next = 0;
-  for (LinearLike op : group) {
-    op.replaceAllUsesWith(
-        merged.getOutputs().slice(next, op.getOutputs().size()));
-    next += op.getOutputs().size();
-    op.erase();
-  }
+void hoist(Value value, Operation *op) {
+  Operation *producer = value.getDefiningOp();
+  if (producer && producer->getBlock() == op->getBlock() &&
+      !producer->isBeforeInBlock(op))
+    producer->moveBefore(op);
 }
 
 struct MergeLinearsPass : impl::MergeLinearsBase<MergeLinearsPass> {
   using MergeLinearsBase::MergeLinearsBase;
 
-  template <typename LinearLike> void mergeIn(Block &block) {
-    // Groups in the order of their first op. A full group is closed: the next op of its kind starts another.
-    SmallVector<SmallVector<LinearLike>> groups;
-    std::map<SmallVector<void *>, size_t> open;
-    for (LinearLike op :
-         llvm::make_early_inc_range(block.getOps<LinearLike>())) {
-      auto key = mergeKey(op);
-      auto found = open.find(key);
-      if (found != open.end()) {
-        SmallVector<LinearLike> &group = groups[found->second];
-        size_t weights = op.getWeights().size();
-        for (LinearLike member : group)
-          weights += member.getWeights().size();
-        auto reaches = [&](Value value) { return hoist(value, group.front()); };
-        if (weights <= maxWeights && llvm::all_of(op.getWeights(), reaches) &&
-            llvm::all_of(op.getScales(), reaches)) {
-          group.push_back(op);
-          continue;
-        }
-      }
-      open[key] = groups.size();
-      groups.push_back({op});
-    }
-    for (ArrayRef<LinearLike> group : groups)
-      if (group.size() > 1)
-        merge(group);
+  void runOnOperation() override {
+    FailureOr<const Target *> machine = getTarget(&getContext(), target);
+    FailureOr<Bucket> bucket = Bucket::of(getOperation());
+    if (failed(machine) || failed(bucket))
+      return signalPassFailure();
+    for (Block &block : getOperation().getBody())
+      mergeIn(block, **machine, *bucket);
   }
 
-  void runOnOperation() override {
-    for (Block &block : getOperation().getBody()) {
-      mergeIn<LinearOp>(block);
-      mergeIn<ExpertLinearOp>(block);
+private:
+  void mergeIn(Block &block, const Target &target, const Bucket &bucket) {
+    // Groups grow into their first op's place. A full group is closed: the next
+    // op of its kind starts another.
+    std::map<SmallVector<void *>, MatmulOpInterface> open;
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      auto matmul = dyn_cast<MatmulOpInterface>(op);
+      if (!matmul)
+        continue;
+      auto [found, isNew] = open.try_emplace(mergeKey(matmul), matmul);
+      if (isNew)
+        continue;
+      if (Operation *merged = merge(found->second, matmul, target, bucket))
+        found->second = cast<MatmulOpInterface>(merged);
+      else
+        found->second = matmul;
     }
+  }
+
+  /// One op for both at the first one's place, or null when that cannot be.
+  Operation *merge(MatmulOpInterface first, MatmulOpInterface second,
+                   const Target &target, const Bucket &bucket) {
+    if (first.getMatrices().size() + second.getMatrices().size() > maxWeights)
+      return nullptr;
+    auto isReady = [&](Value value) { return reaches(value, first); };
+    if (!llvm::all_of(second.getMatrices(), isReady) ||
+        !llvm::all_of(second.getMatrixScales(), isReady))
+      return nullptr;
+    for (Value value : second.getMatrices())
+      hoist(value, first);
+    for (Value value : second.getMatrixScales())
+      hoist(value, first);
+    OpBuilder builder(first);
+    Operation *merged = first.mergeWith(
+        builder, builder.getFusedLoc({first->getLoc(), second->getLoc()}),
+        second);
+    Operation *alone[] = {merged};
+    if (target.accepts(ClusterView(alone, bucket))) {
+      merged->erase();
+      return nullptr;
+    }
+    first->replaceAllUsesWith(
+        merged->getResults().take_front(first->getNumResults()));
+    second->replaceAllUsesWith(
+        merged->getResults().drop_front(first->getNumResults()));
+    first->erase();
+    second->erase();
+    return merged;
   }
 };
 

@@ -8,7 +8,7 @@
 using namespace mlir;
 using namespace mlir::mm1;
 
-SmallVector<PanelChoice> mm1::rankPanels(const Target &target,
+SmallVector<PanelChoice> mm1::rankPanels(const TargetFacts &target,
                                          const MatmulShape &shape,
                                          bool manyTokens) {
   int64_t numPanels = llvm::divideCeil(shape.columns, target.panel);
@@ -63,11 +63,11 @@ SmallVector<PanelChoice> mm1::rankPanels(const Target &target,
   return choices;
 }
 
-int64_t mm1::tileRows(const Target &target, int64_t weights) {
+int64_t mm1::tileRows(const TargetFacts &target, int64_t weights) {
   return std::max<int64_t>(1, target.tileRows / weights);
 }
 
-int64_t mm1::rowsPerTask(const Target &target, int64_t rowBytes,
+int64_t mm1::rowsPerTask(const TargetFacts &target, int64_t rowBytes,
                          bool manyTokens) {
   if (!manyTokens)
     return 1;

@@ -17,7 +17,7 @@
 //===---------------------------------------------------------------------------===//
 #pragma once
 
-#include "passes/Fuse/Target.h"
+#include "passes/Fuse/TargetFacts.h"
 
 namespace mlir::mm1 {
 
@@ -38,14 +38,15 @@ struct PanelChoice {
 
 /// All candidates, best first; among equals the one with fewer tasks. Never empty.
 /// \param manyTokens  prefill: Target::manyTokens tokens pass by; else one.
-SmallVector<PanelChoice> rankPanels(const Target &target,
+SmallVector<PanelChoice> rankPanels(const TargetFacts &target,
                                     const MatmulShape &shape, bool manyTokens);
 
 /// Rows of the register tile: with several weights, each row has as many accumulators.
-int64_t tileRows(const Target &target, int64_t weights);
+int64_t tileRows(const TargetFacts &target, int64_t weights);
 
 /// Rows (tokens) that a task of a row-wise kernel does.
 /// \param rowBytes  bytes of activations that the kernel reads and writes for one token.
-int64_t rowsPerTask(const Target &target, int64_t rowBytes, bool manyTokens);
+int64_t rowsPerTask(const TargetFacts &target, int64_t rowBytes,
+                    bool manyTokens);
 
 } // namespace mlir::mm1

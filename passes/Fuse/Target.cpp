@@ -1,4 +1,4 @@
-//===- Target.cpp - The targets and their facts --------------------------------===//
+//===- Target.cpp - The targets there are ---------------------------------===//
 #include "passes/Fuse/Target.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -6,87 +6,59 @@
 using namespace mlir;
 using namespace mlir::mm1;
 
-// A CPU's plan does not know how many threads will run it.
-static constexpr int64_t kThreads[] = {1, 2, 8, 32};
 static constexpr int64_t kA100Multiprocessors[] = {108};
 static constexpr int64_t kH100Multiprocessors[] = {132};
 
-static Target cpu() {
-  return {
-      .name = "cpu",
-      .panel = 32,
-      .depthF32 = 1,
-      .depthBF16 = 2,
-      .depthI8 = 2,
-      .rowMultiple = 32,
-      .tileRows = 12,
-      .matmulWarps = 1,
-      .rowWarps = 1,
-      .workers = kThreads,
-      .streamBytes = 256 << 10,
-      .residentBytes = 512 << 10,
-      .rowTaskBytes = 64 << 10,
-      .minTasks = 8,
-      .queryTokens = 16,
-      .chunkTokens = 64,
-      .streamBytesPerSecond = 15e9,
-      .cacheBytesPerSecond = 50e9,
-      .flopsPerSecond = 200e9,
-      .taskSeconds = 0.5e-6,
-      .manyTokens = 512,
-  };
-}
-
-/// A warp reads a weight's row 16 bytes a lane: one depth is 512 bytes, and a panel is one stream of memory.
-/// \param bytesPerSecond,flopsPerSecond  of the whole GPU, from memory and in float32
-static Target gpu(StringRef name, ArrayRef<int64_t> multiprocessors,
-                  double bytesPerSecond, double flopsPerSecond) {
-  double share = 1.0 / double(multiprocessors.front());
-  return {
-      .name = name,
-      .panel = 4,
-      .depthF32 = 128,
-      .depthBF16 = 256,
-      .depthI8 = 512,
-      .rowMultiple = 32,
-      .tileRows = 8,
-      .matmulWarps = 4,
-      .rowWarps = 8,
-      .workers = multiprocessors,
-      .streamBytes = 256 << 10,
-      .residentBytes = 512 << 10,
-      .rowTaskBytes = 1, // a task is one row
-      .minTasks = multiprocessors.front(),
-      .queryTokens = 16,
-      .chunkTokens = 64,
-      .streamBytesPerSecond = bytesPerSecond * share,
-      .cacheBytesPerSecond = 2 * bytesPerSecond * share,
-      .flopsPerSecond = flopsPerSecond * share,
-      .taskSeconds = 0.3e-6,
-      .manyTokens = 512,
-  };
-}
-
-ArrayRef<Target> mm1::allTargets() {
-  // Vendor figures: A100 80 GB, and H200 (an H100 has its multiprocessors and less bandwidth).
-  static const Target targets[] = {
-      cpu(),
-      gpu("sm_80", kA100Multiprocessors, 2.0e12, 19.5e12),
-      gpu("sm_90a", kH100Multiprocessors, 4.8e12, 67e12),
-  };
+static ArrayRef<std::unique_ptr<Target>> allTargets() {
+  // Vendor figures: A100 80 GB, and H200 (an H100 has its multiprocessors and
+  // less bandwidth).
+  static const auto targets = [] {
+    std::vector<std::unique_ptr<Target>> made;
+    made.push_back(makeCpuTarget());
+    made.push_back(
+        makeCudaTarget("sm_80", kA100Multiprocessors, 2.0e12, 19.5e12));
+    made.push_back(
+        makeCudaTarget("sm_90a", kH100Multiprocessors, 4.8e12, 67e12));
+    return made;
+  }();
   return targets;
 }
 
 const Target *mm1::findTarget(StringRef name) {
-  for (const Target &target : allTargets())
-    if (target.name == name)
-      return &target;
+  for (const std::unique_ptr<Target> &target : allTargets())
+    if (target->name() == name)
+      return target.get();
   return nullptr;
 }
 
 std::string mm1::targetNames() {
-  return llvm::join(
-      llvm::map_range(allTargets(),
-                      [](const Target &target) { return target.name; }),
-      ", ");
+  return llvm::join(llvm::map_range(allTargets(),
+                                    [](const std::unique_ptr<Target> &target) {
+                                      return target->name();
+                                    }),
+                    ", ");
+}
+
+LogicalResult mm1::verifyKernelExists(ClusterOp cluster, const Target &target,
+                                      const Bucket &bucket) {
+  ClusterView view(cluster, bucket);
+  auto refuse = [&](const Refusal &refusal,
+                    const Twine &what) -> LogicalResult {
+    InFlightDiagnostic diag = refusal.op->emitOpError()
+                              << what << ": " << refusal.why;
+    diag.attachNote(cluster.getLoc()) << "in this cluster";
+    return diag;
+  };
+  if (std::optional<Refusal> refusal = whyIllegal(view))
+    return refuse(*refusal, "cannot be in one kernel with the others");
+  if (std::optional<Refusal> refusal = target.accepts(view))
+    return refuse(*refusal, "has no kernel on target '" + target.name() + "'");
+  return success();
+}
+
+FailureOr<const Target *> mm1::getTarget(MLIRContext *context, StringRef name) {
+  if (const Target *target = findTarget(name))
+    return target;
+  return emitError(UnknownLoc::get(context))
+         << "unknown target '" << name << "'; known are " << targetNames();
 }

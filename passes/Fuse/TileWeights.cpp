@@ -14,17 +14,8 @@ namespace {
 
 /// Whether the operand is a matrix that the op multiplies rows with.
 bool isMatrixUse(OpOperand &use) {
-  auto among = [&](OperandRange weights) {
-    return !weights.empty() &&
-           use.getOperandNumber() >= weights.getBeginOperandIndex() &&
-           use.getOperandNumber() <
-               weights.getBeginOperandIndex() + weights.size();
-  };
-  if (auto linear = dyn_cast<LinearOp>(use.getOwner()))
-    return among(linear.getWeights());
-  if (auto experts = dyn_cast<ExpertLinearOp>(use.getOwner()))
-    return among(experts.getWeights());
-  return false;
+  auto matmul = dyn_cast<MatmulOpInterface>(use.getOwner());
+  return matmul && matmul.isMatrix(use.getOperandNumber());
 }
 
 /// Calls `visit` for every use of the value, looking through clusters.
@@ -49,12 +40,10 @@ struct TileWeightsPass : impl::TileWeightsBase<TileWeightsPass> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    const Target *facts = findTarget(target);
-    if (!facts) {
-      module.emitError() << "unknown target '" << target << "'; known are "
-                         << targetNames();
+    FailureOr<const Target *> machine = getTarget(&getContext(), target);
+    if (failed(machine))
       return signalPassFailure();
-    }
+    const TargetFacts &facts = (*machine)->facts();
     SymbolTable symbols(module);
     DenseMap<WeightOp, SmallVector<LoadWeightOp>> loadsOf;
     module.walk([&](LoadWeightOp load) {
@@ -63,13 +52,13 @@ struct TileWeightsPass : impl::TileWeightsBase<TileWeightsPass> {
     for (WeightOp weight : module.getOps<WeightOp>()) {
       auto loads = loadsOf.find(weight);
       if (loads != loadsOf.end() && !weight.getWeightType().getEncoding() &&
-          failed(layOut(weight, loads->second, *facts)))
+          failed(layOut(weight, loads->second, facts)))
         return signalPassFailure();
     }
   }
 
   LogicalResult layOut(WeightOp weight, ArrayRef<LoadWeightOp> loads,
-                       const Target &facts) {
+                       const TargetFacts &facts) {
     Operation *matrixUser = nullptr, *otherUser = nullptr;
     for (LoadWeightOp load : loads)
       forEachUse(load.getValue(), [&](OpOperand &use) {

@@ -29,20 +29,11 @@ Error checkEntry(StringRef entry) {
                llvm::join(ArrayRef<StringRef>(kEntries), ", "));
 }
 
-Error checkKnob(std::optional<AnchorKind> kind, StringRef knob) {
-  if (kind) {
-    if (llvm::is_contained(knobsOf(*kind), knob))
-      return Error::success();
-    if (knobsOf(*kind).empty())
-      return error("clusters of kind '", stringifyAnchorKind(*kind),
-                   "' have nothing to set, found '", knob, "'");
-    return error("clusters of kind '", stringifyAnchorKind(*kind), "' have ",
-                 llvm::join(knobsOf(*kind), ", "), ", found '", knob, "'");
-  }
-  for (uint32_t each = 0; each <= getMaxEnumValForAnchorKind(); ++each)
-    if (llvm::is_contained(knobsOf(AnchorKind(each)), knob))
-      return Error::success();
-  return error("no kind of cluster has '", knob, "'");
+Error checkKnob(StringRef knob) {
+  if (llvm::is_contained(allKnobs(), knob))
+    return Error::success();
+  return error("unknown knob '", knob, "'; known are ",
+               llvm::join(allKnobs(), ", "));
 }
 
 Expected<AnchorKind> parseKind(StringRef text) {
@@ -74,7 +65,7 @@ Expected<TuningRule> parseOverride(StringRef text) {
     return kind.takeError();
   rule.kind = *kind;
   rule.knob = parts.back().str();
-  if (Error bad = checkKnob(rule.kind, rule.knob))
+  if (Error bad = checkKnob(rule.knob))
     return bad;
   std::optional<int64_t> value;
   if (int64_t parsed; !number.getAsInteger(10, parsed))
@@ -82,6 +73,7 @@ Expected<TuningRule> parseOverride(StringRef text) {
   if (Error bad = checkValue(rule.knob, value))
     return bad;
   rule.value = *value;
+  rule.text = text.str();
   return rule;
 }
 
@@ -121,7 +113,7 @@ Error parseRule(const llvm::json::Value &json, SmallVector<TuningRule> &rules) {
     return error("has no object 'set'");
   for (const auto &[key, value] : *set) {
     rule.knob = StringRef(key).str();
-    if (Error bad = checkKnob(rule.kind, rule.knob))
+    if (Error bad = checkKnob(rule.knob))
       return bad;
     std::optional<int64_t> number = value.getAsInteger();
     if (Error bad = checkValue(rule.knob, number))
@@ -134,27 +126,34 @@ Error parseRule(const llvm::json::Value &json, SmallVector<TuningRule> &rules) {
 
 } // namespace
 
-ArrayRef<StringRef> mm1::knobsOf(AnchorKind kind) {
-  static constexpr StringRef matmul[] = {"panels", "rows", "warps"},
-                             rowWise[] = {"per", "warps"},
-                             attention[] = {"per"}, recurrence[] = {"chunk"};
-  switch (kind) {
-  case AnchorKind::Matmul:
-  case AnchorKind::GroupedMatmul:
-    return matmul;
-  case AnchorKind::Elementwise:
-  case AnchorKind::RowReduction:
-  case AnchorKind::Routing:
-    return rowWise;
-  case AnchorKind::Attention:
-    return attention;
-  case AnchorKind::Recurrence:
-    return recurrence;
-  case AnchorKind::CacheAppend:
-  case AnchorKind::Collective:
-    return {};
+/// How tuning files name a cluster's shape: that of the weights it multiplies
+/// with, else of what it stores first.
+static std::string shapeName(const ClusterView &cluster) {
+  RankedTensorType type;
+  if (!cluster.storedResults().empty())
+    type = cast<RankedTensorType>(cluster.storedResults().front().getType());
+  for (Operation *op : cluster.ops())
+    if (auto matmul = dyn_cast<MatmulOpInterface>(op))
+      type = matmul.getMatrixType();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (type) {
+    for (int64_t size : type.getShape())
+      ShapedType::isDynamic(size) ? stream << "?x" : stream << size << "x";
+    stream << type.getElementType();
   }
-  return {};
+  return text;
+}
+
+bool TuningRule::matches(const Target &on, const ClusterView &cluster,
+                         const ScheduleChoice &choice) const {
+  SmallVector<AnchorKind> kinds = cluster.kinds();
+  if (kinds.empty())
+    kinds.push_back(AnchorKind::Elementwise);
+  return (target.empty() || target == on.name()) &&
+         (entry.empty() || entry == cluster.bucket().entry) &&
+         (!kind || llvm::is_contained(kinds, *kind)) && choice.get(knob) &&
+         (shape.empty() || shape == shapeName(cluster));
 }
 
 Expected<SmallVector<TuningRule>> mm1::parseOverrides(StringRef text) {
@@ -185,9 +184,13 @@ Expected<SmallVector<TuningRule>> mm1::readTuningFile(StringRef path) {
   if (object->getInteger("version") != 1)
     return error(path, ": expects \"version\": 1");
   SmallVector<TuningRule> rules;
-  for (const auto &[number, rule] : llvm::enumerate(*array))
+  for (const auto &[number, rule] : llvm::enumerate(*array)) {
+    size_t before = rules.size();
+    std::string place = (path + ": rule " + Twine(number)).str();
     if (Error bad = parseRule(rule, rules))
-      return error(path, ": rule ", number, ": ",
-                   llvm::toString(std::move(bad)));
+      return error(place, ": ", llvm::toString(std::move(bad)));
+    for (TuningRule &read : MutableArrayRef(rules).drop_front(before))
+      read.text = place + ": " + read.knob;
+  }
   return rules;
 }

@@ -4,13 +4,14 @@
 //      live range, clusters become drafted launches of deduplicated kernels,
 //      the next value of a state becomes the state itself.
 //   2. Ports: named buffers get one place each, large enough for every bucket.
-//   3. Buckets: for each size of batch the draft's buffers get their bytes and
-//      offsets (PlaceBuffers.h), and its launches are written down.
+//   3. Entries: the draft's buffers get their bytes and offsets for its bucket
+//      (PlaceBuffers.h), and its launches are written down.
 //
-// decode with tokens, x, y and max-sequences=2 becomes @decode_1, @decode_2:
-// the same launches on buffers of one row and of two.
+// The functions decode_1 and decode_2 become entries of these names, on buffers
+// of one row and of two; what they launch is shared where it is equal.
 //===----------------------------------------------------------------------===//
 #include "dialects/Plan/Layout.h"
+#include "passes/Fuse/Bucket.h"
 #include "passes/Plan/OutlineKernels.h"
 #include "passes/Plan/Passes.h"
 #include "passes/Plan/PlaceBuffers.h"
@@ -59,17 +60,16 @@ struct DraftLaunch {
   Location location;
 };
 
-/// One function, for any size of batch.
+using mm1::Bucket;
+
+/// One function.
 struct Draft {
+  StringRef name;
   EntryKind kind;
+  Bucket bucket;
   Location location;
   std::vector<VirtualBuffer> buffers;
   std::vector<DraftLaunch> launches;
-};
-
-/// The size of a batch.
-struct Bucket {
-  int64_t tokens, sequences;
 };
 
 /// What all buckets share.
@@ -99,9 +99,10 @@ struct Sizes {
 /// Reads one function.
 class Drafter {
 public:
-  Drafter(func::FuncOp function, EntryKind kind, KernelOutliner &outliner)
+  Drafter(func::FuncOp function, EntryKind kind, const Bucket &bucket,
+          KernelOutliner &outliner)
       : function(function), outliner(outliner),
-        draft{kind, function.getLoc(), {}, {}} {}
+        draft{function.getSymName(), kind, bucket, function.getLoc(), {}, {}} {}
 
   FailureOr<Draft> run() {
     if (!llvm::hasSingleElement(function.getBody()))
@@ -232,6 +233,14 @@ private:
         draft.buffers[*argument.buffer].last = step;
       launch.args.push_back(argument);
     }
+    // Pools that it updates without saying what they are next must not be read
+    // by an older name.
+    for (unsigned input : updatedInputs(cluster)) {
+      if (!launch.args[input].isState)
+        return cluster.emitOpError() << "makes the next value of a state, but "
+                                        "its input is not a loaded state";
+      states[launch.args[input].symbol.getAttr()] = State();
+    }
     SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
     for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
       const auto *pair = llvm::find_if(
@@ -243,9 +252,6 @@ private:
         continue;
       }
       DraftArgument state = launch.args[pair->input];
-      if (!state.isState)
-        return cluster.emitOpError() << "makes the next value of a state, but "
-                                        "its input is not a loaded state";
       states[state.symbol.getAttr()] = {output, true, false};
       (void)bind(output, state);
     }
@@ -276,42 +282,6 @@ private:
   llvm::MapVector<StringAttr, State> states;
 };
 
-//===------------------------------- Buckets ------------------------------===//
-
-/// 1, 2, 4, ..., most.
-SmallVector<int64_t> powers(int64_t first, int64_t factor, int64_t most) {
-  SmallVector<int64_t> sizes;
-  for (int64_t size = first; size < most; size *= factor)
-    sizes.push_back(size);
-  sizes.push_back(most);
-  return sizes;
-}
-
-/// Rows of the largest head bucket when prefill asks for many logits at once.
-constexpr int64_t kManyRows = 64;
-
-SmallVector<Bucket> bucketsOf(EntryKind kind, const Sizes &sizes) {
-  SmallVector<Bucket> buckets;
-  switch (kind) {
-  case EntryKind::Decode:
-    for (int64_t size : powers(1, 2, sizes.maxSequences))
-      buckets.push_back({size, size});
-    break;
-  case EntryKind::Prefill:
-    for (int64_t size : powers(16, 4, sizes.maxPrefill))
-      buckets.push_back({size, std::min(size, sizes.maxSequences)});
-    break;
-  case EntryKind::Head:
-    for (int64_t size : powers(1, 2, sizes.maxSequences))
-      buckets.push_back({size, size});
-    if (int64_t many = std::min(kManyRows, sizes.maxPrefill);
-        many > sizes.maxSequences)
-      buckets.push_back({many, sizes.maxSequences});
-    break;
-  }
-  return buckets;
-}
-
 //===-------------------------------- Ports -------------------------------===//
 
 struct Port {
@@ -333,8 +303,7 @@ FailureOr<int64_t> placePorts(ArrayRef<Draft> drafts, const Sizes &sizes,
                << "has '" << buffer.port << "' as " << buffer.type
                << ", but another entry has it as " << port.type;
       port.type = buffer.type;
-      for (Bucket bucket : bucketsOf(draft.kind, sizes))
-        port.bytes = std::max(port.bytes, sizes.bytesOf(buffer, bucket));
+      port.bytes = std::max(port.bytes, sizes.bytesOf(buffer, draft.bucket));
     }
   int64_t end = 0;
   for (auto &[name, port] : ports) {
@@ -346,22 +315,20 @@ FailureOr<int64_t> placePorts(ArrayRef<Draft> drafts, const Sizes &sizes,
 
 //===------------------------------- Entries ------------------------------===//
 
-/// Writes a draft down for one bucket.
+/// Writes a draft down.
 class EntryWriter {
 public:
-  EntryWriter(OpBuilder builder, const Draft &draft, Bucket bucket,
-              const Sizes &sizes, const Ports &ports)
-      : builder(builder), draft(draft), bucket(bucket), sizes(sizes),
+  EntryWriter(OpBuilder builder, const Draft &draft, const Sizes &sizes,
+              const Ports &ports)
+      : builder(builder), draft(draft), bucket(draft.bucket), sizes(sizes),
         ports(ports), values(draft.buffers.size()) {}
 
   /// Returns the end of the arena's part in use.
   int64_t run(int64_t base) {
     int64_t end = place(base);
-    std::string name =
-        (stringifyEntryKind(draft.kind) + "_" + std::to_string(bucket.tokens))
-            .str();
-    auto entry = EntryOp::create(builder, draft.location, name, draft.kind,
-                                 bucket.tokens, bucket.sequences, /*rank=*/0);
+    auto entry =
+        EntryOp::create(builder, draft.location, draft.name, draft.kind,
+                        bucket.tokens, bucket.sequences, /*rank=*/0);
     builder.setInsertionPointToStart(&entry.getBody().emplaceBlock());
     for (auto [i, buffer] : llvm::enumerate(draft.buffers))
       if (!buffer.port.empty())
@@ -462,13 +429,15 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     std::vector<Draft> drafts;
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
-      auto kindName = function->getAttrOfType<StringAttr>("mm1.entry");
-      std::optional<EntryKind> kind =
-          kindName ? symbolizeEntryKind(kindName.getValue()) : std::nullopt;
+      FailureOr<Bucket> bucket = Bucket::of(function);
+      if (failed(bucket))
+        return failure();
+      std::optional<EntryKind> kind = symbolizeEntryKind(bucket->entry);
       if (!kind)
         return function.emitOpError(
             "expects an 'mm1.entry' of \"decode\", \"prefill\" or \"head\"");
-      FailureOr<Draft> draft = Drafter(function, *kind, outliner).run();
+      FailureOr<Draft> draft =
+          Drafter(function, *kind, *bucket, outliner).run();
       if (failed(draft))
         return failure();
       drafts.push_back(std::move(*draft));
@@ -482,10 +451,8 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     int64_t arenaBytes = std::max<int64_t>(*base, kAlignment);
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     for (const Draft &draft : drafts)
-      for (Bucket bucket : bucketsOf(draft.kind, sizes))
-        arenaBytes = std::max(
-            arenaBytes,
-            EntryWriter(builder, draft, bucket, sizes, ports).run(*base));
+      arenaBytes = std::max(
+          arenaBytes, EntryWriter(builder, draft, sizes, ports).run(*base));
     builder.setInsertionPointToStart(module.getBody());
     LimitsOp::create(builder, module.getLoc(), maxSequences, maxContext,
                      prefillTokens, *pageTokens,

@@ -33,8 +33,9 @@ static StringRef firstName(Location location) {
 
 std::string plan::labelOf(mm1::ClusterOp cluster) {
   StringRef place;
-  if (mm1::AnchorOpInterface anchor = cluster.getAnchorOp())
-    place = firstName(anchor->getLoc());
+  for (mm1::AnchorOpInterface anchor : cluster.getAnchorOps())
+    if (place.empty())
+      place = firstName(anchor->getLoc());
   if (place.empty())
     place = firstName(cluster.getLoc());
   for (Operation &op : cluster.getBody().front())

@@ -1,5 +1,5 @@
 //===- VerifyFused.cpp - What the fuse phase promises --------------------------===//
-#include "passes/Fuse/ClusterRoles.h"
+#include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
 namespace mlir::mm1 {
@@ -8,41 +8,54 @@ namespace mlir::mm1 {
 
 namespace {
 
-LogicalResult verifyCluster(ClusterOp cluster) {
-  if (failed(verifyRoles(cluster)))
-    return failure();
-  if (!cluster.getSchedule())
-    return cluster.emitOpError(
-        "has no schedule (mm1-schedule-clusters sets it)");
-  return success();
-}
-
-LogicalResult verifyOp(Operation &op) {
-  if (auto cluster = dyn_cast<ClusterOp>(op))
-    return verifyCluster(cluster);
-  if (auto load = dyn_cast<LoadWeightOp>(op)) {
-    auto type = cast<RankedTensorType>(load.getValue().getType());
-    if (!type.getEncoding())
-      return load.emitOpError()
-             << "loads @" << load.getWeight() << " without a layout, " << type
-             << " (mm1-tile-weights chooses it)";
-    return success();
-  }
-  if (isa<LoadStateOp, StoreStateOp, func::ReturnOp>(op))
-    return success();
-  return op.emitOpError(
-      "sits in no cluster: mm1-form-clusters found no kernel for it");
-}
-
 struct VerifyFusedPass : impl::VerifyFusedBase<VerifyFusedPass> {
+  using VerifyFusedBase::VerifyFusedBase;
+
   void runOnOperation() override {
     markAllAnalysesPreserved();
-    for (auto function : getOperation().getOps<func::FuncOp>())
+    FailureOr<const Target *> found = getTarget(&getContext(), target);
+    if (failed(found))
+      return signalPassFailure();
+    machine = *found;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      FailureOr<Bucket> bucket = Bucket::of(function);
+      if (failed(bucket))
+        return signalPassFailure();
       for (Block &block : function.getBody())
         for (Operation &op : block)
-          if (failed(verifyOp(op)))
+          if (failed(verifyOp(op, *bucket)))
             return signalPassFailure();
+    }
   }
+
+private:
+  LogicalResult verifyOp(Operation &op, const Bucket &bucket) const {
+    if (auto cluster = dyn_cast<ClusterOp>(op))
+      return verifyCluster(cluster, bucket);
+    if (auto load = dyn_cast<LoadWeightOp>(op)) {
+      auto type = cast<RankedTensorType>(load.getValue().getType());
+      if (!type.getEncoding())
+        return load.emitOpError()
+               << "loads @" << load.getWeight() << " without a layout, " << type
+               << " (mm1-tile-weights chooses it)";
+      return success();
+    }
+    if (isa<LoadStateOp, StoreStateOp, func::ReturnOp>(op))
+      return success();
+    return op.emitOpError(
+        "sits in no cluster: mm1-form-clusters found no kernel for it");
+  }
+
+  LogicalResult verifyCluster(ClusterOp cluster, const Bucket &bucket) const {
+    if (failed(verifyKernelExists(cluster, *machine, bucket)))
+      return failure();
+    if (!cluster.getSchedule())
+      return cluster.emitOpError(
+          "has no schedule (mm1-schedule-clusters sets it)");
+    return success();
+  }
+
+  const Target *machine = nullptr;
 };
 
 } // namespace

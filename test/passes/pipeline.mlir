@@ -1,7 +1,7 @@
 // RUN: mm1-opt %s --mm1-pipeline=to=mm1 | FileCheck %s --check-prefix=MM1
 // RUN: mm1-opt %s --mm1-pipeline=to=sharded | FileCheck %s --check-prefix=SHARDED
 // RUN: mm1-opt %s --mm1-pipeline='to=quantized scheme=int8-experts' | FileCheck %s --check-prefix=QUANTIZED
-// RUN: mm1-opt %s --mm1-pipeline='to=fused scheme=int8-experts overrides=grouped_matmul.rows=5' | FileCheck %s --check-prefix=FUSED
+// RUN: mm1-opt %s --mm1-pipeline='to=fused scheme=int8-experts max-sequences=2 overrides=grouped_matmul.rows=5' | FileCheck %s --check-prefix=FUSED
 // RUN: mm1-opt %s --mm1-pipeline='to=plan scheme=int8-experts max-sequences=2 max-context=128 prefill-tokens=16' \
 // RUN:   | FileCheck %s --check-prefix=PLAN
 // The default is to=fused, nothing quantised.
@@ -29,7 +29,13 @@
 
 // FUSED: mm1.weight @w1 : tensor<4x96x64xi8, #mm1.tiled<panel = 32, depth = 2>>
 // FUSED: mm1.weight @w1.scale : tensor<4x96xf32, #mm1.padded<multiple = 32>>
-// FUSED-LABEL: func.func @decode
+// A single token needs no grouping of pairs by expert, two do.
+// FUSED-LABEL: func.func @decode_1
+// FUSED: mm1.cluster row_reduction
+// FUSED: mm1.cluster matmul
+// FUSED: mm1.cluster routing
+// FUSED-NOT: mm1.group_tokens
+// FUSED-LABEL: func.func @decode_2
 // FUSED: mm1.cluster row_reduction
 // FUSED: mm1.cluster matmul
 // FUSED: mm1.cluster routing
@@ -67,13 +73,12 @@ func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}) -> tensor<?x2x96
   %logits = mm1.linear %m weights(%wr) : (tensor<?x64xbf16>, tensor<4x64xf32>) -> tensor<?x4xf32>
   %nobody = mm1.silu %logits : tensor<?x4xf32>
   %ids, %rw = mm1.router %logits : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
-  %order, %offsets = mm1.group_tokens %ids : tensor<?x2xi32> -> tensor<?x2xi32>, tensor<5xi32>
   %w1 = mm1.load_weight @w1 : tensor<4x96x64xbf16>
-  %g = mm1.expert_linear %m, %order, %offsets weights(%w1)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xbf16>) -> tensor<?x2x96xbf16>
+  %g = mm1.expert_linear %m, %ids weights(%w1)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<4x96x64xbf16>) -> tensor<?x2x96xbf16>
   %w3 = mm1.load_weight @w3 : tensor<4x96x64xbf16>
-  %u = mm1.expert_linear %m, %order, %offsets weights(%w3)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xbf16>) -> tensor<?x2x96xbf16>
+  %u = mm1.expert_linear %m, %ids weights(%w3)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<4x96x64xbf16>) -> tensor<?x2x96xbf16>
   %s = mm1.silu %g : tensor<?x2x96xbf16>
   %h = mm1.mul %s, %u : tensor<?x2x96xbf16>
   return %h : tensor<?x2x96xbf16>

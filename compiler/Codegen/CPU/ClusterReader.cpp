@@ -5,6 +5,7 @@
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/ClusterReader.h"
 #include "dialects/Plan/Layout.h"
+#include "dialects/Plan/Plan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -88,16 +89,12 @@ Value ClusterReader::inputAddress(Value blockArgument) {
 }
 
 Value ClusterReader::outputAddress(unsigned result) {
-  auto isNextState = [&](unsigned i) {
-    Operation *op = cluster.getYield().getOperand(i).getDefiningOp();
-    auto value = cluster.getYield().getOperand(i);
-    if (auto attention = dyn_cast_or_null<LightningAttentionOp>(op))
-      return value == attention.getNextState();
-    return isa_and_nonnull<CacheAppendOp>(op);
-  };
+  // Next states are written through the input that holds the state.
+  SmallVector<plan::InPlaceResult> inPlace = plan::inPlaceResults(cluster);
   int64_t argument = cluster.getInputs().size();
   for (unsigned i = 0; i < result; ++i)
-    argument += !isNextState(i);
+    argument += llvm::none_of(
+        inPlace, [&](plan::InPlaceResult pair) { return pair.result == i; });
   return k.arg(argument);
 }
 
@@ -159,6 +156,13 @@ Value ClusterReader::evaluate(Value value, const Place &place, int64_t lanes) {
     pieces.push_back(op.buildScalarBody(k.b, body)[result]);
   }
   return k.concat(pieces);
+}
+
+Value ClusterReader::applyReduction(RowReductionOpInterface op, unsigned result,
+                                    ValueRange stats, const Place &place,
+                                    int64_t lanes) {
+  BodyReader body(*this, op, place, lanes);
+  return op.buildApply(k.b, body, stats)[result];
 }
 
 //===--------------------------------- Results ------------------------------===//

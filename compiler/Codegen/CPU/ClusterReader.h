@@ -45,6 +45,11 @@ public:
   /// The same by columns of a vector ([N] tensors).
   Value evaluateVector(Value value, Value column, int64_t lanes);
 
+  /// Result `result` of a row reduction at a place, from the finished stats of
+  /// its row.
+  Value applyReduction(RowReductionOpInterface op, unsigned result,
+                       ValueRange stats, const Place &place, int64_t lanes);
+
   /// Stores `floats` as result `result` of the cluster at a place, with zeros
   /// in columns beyond the row's end.
   void store(unsigned result, const Place &place, Value floats);

@@ -402,7 +402,7 @@ void Attention::storeOutputs(Value first, Value last) {
 } // namespace
 
 LogicalResult mlir::mm1::cpu::emitAttention(KernelFrame &frame) {
-  auto op = cast<SoftmaxAttentionOp>(frame.cluster.getAnchorOp());
+  auto op = cast<SoftmaxAttentionOp>(frame.cluster.getOnlyAnchor());
   FailureOr<unsigned> out = findResult(frame.cluster, op.getOut());
   if (failed(out))
     return failure();

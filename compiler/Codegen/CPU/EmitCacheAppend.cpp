@@ -120,7 +120,7 @@ void CacheAppend::emitValue(Value head, Value token, Value block, Value row) {
 
 LogicalResult mlir::mm1::cpu::emitCacheAppend(KernelFrame &frame) {
   KernelBuilder &k = frame.k;
-  auto op = cast<CacheAppendOp>(frame.cluster.getAnchorOp());
+  auto op = cast<CacheAppendOp>(frame.cluster.getOnlyAnchor());
   KVPages pages(cast<RankedTensorType>(op.getCache().getType()));
   if (pages.tokens % 2 != 0)
     return frame.cluster.emitOpError()

@@ -53,7 +53,11 @@ FailureOr<KernelInfo> mlir::mm1::cpu::emitKernel(ClusterOp cluster,
   KernelFrame frame{cluster, *schedule, k, reader};
 
   auto emit = [&]() -> LogicalResult {
-    switch (cluster.getAnchor()) {
+    std::optional<AnchorKind> kind = cluster.getOnlyKind();
+    if (!kind)
+      return cluster.emitOpError(
+          "has several anchors, and the cpu target's kernels have one");
+    switch (*kind) {
     case AnchorKind::Matmul:
     case AnchorKind::GroupedMatmul:
       return emitMatmul(frame);
@@ -71,7 +75,7 @@ FailureOr<KernelInfo> mlir::mm1::cpu::emitKernel(ClusterOp cluster,
       return emitRouting(frame);
     default:
       return cluster.emitOpError()
-             << "is of kind '" << stringifyAnchorKind(cluster.getAnchor())
+             << "is of kind '" << stringifyAnchorKind(*kind)
              << "', which the cpu target has no emitter for";
     }
   };

@@ -1,6 +1,8 @@
 //===- EmitMatmul.cpp - linear and expert_linear -------------------------===//
 // A task is `panels` panels of 32 output columns, for all rows, and for
-// expert_linear for all experts. A call with several tasks does
+// expert_linear for all experts. Products that an epilogue joins (silu(g) * u)
+// are made together; the others are parts of their own, whose panels stand
+// behind each other. A call with several tasks does, for each part it touches,
 //
 //   for each expert with rows:                    (one "expert" in a linear)
 //     for each panel of the tasks:
@@ -18,6 +20,7 @@
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/MicroKernel.h"
 #include "dialects/Plan/Layout.h"
+#include "passes/Fuse/ClusterView.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
@@ -29,6 +32,16 @@ RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// Products that are made together, panel by panel.
+struct Part {
+  SmallVector<Value> weights, scales, outputs;
+  /// Results of the cluster that are made of them.
+  SmallVector<unsigned> results;
+  int64_t columns = 0;
+  /// Panels of all parts before this one, and of this one.
+  int64_t firstPanel = 0, numPanels = 0;
+};
+
 class MatmulEmitter {
 public:
   explicit MatmulEmitter(KernelFrame &frame)
@@ -38,21 +51,25 @@ public:
 
 private:
   LogicalResult readAnchor();
-  LogicalResult check();
-  void emitPanel(Value panel, Value expert, Value firstPair, Value numRows);
-  void emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels, Value panel,
-                 Value expert, Value firstPair, Value numRows);
+  void readParts(MatmulOpInterface matmul);
+  LogicalResult check(MatmulOpInterface matmul);
+  void emitPanel(const Part &part, Value panel, Value expert, Value firstPair,
+                 Value numRows);
+  void emitTiles(const Part &part, const MicroKernel &kernel,
+                 ArrayRef<Value> panels, Value panel, Value expert,
+                 Value firstPair, Value numRows);
   SmallVector<Value> rowAddresses(Value firstPair, Value row, int64_t count);
   void widenRow(Value from, Value to);
-  void emitEpilogue(Value panel, Value expert, Value firstPair, Value row,
-                    Value count);
+  void emitEpilogue(const Part &part, Value panel, Value expert,
+                    Value firstPair, Value row, Value count);
 
   /// The product of the weights as they are stored.
   MicroKernel storedKernel();
-  Value panelAddress(Value weight, Value expert, Value panel);
-  /// The pair (t * k + j) at place `i` of the expert lists.
+  Value panelAddress(const Part &part, Value weight, Value expert, Value panel);
+  /// The pair (t * k + j) at place `i` of the expert lists; pair i without.
   Value loadPair(Value i) {
-    return k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)));
+    return order ? k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)))
+                 : i;
   }
 
   KernelFrame &frame;
@@ -60,12 +77,13 @@ private:
   ClusterReader &reader;
 
   // From the anchor.
-  Value input, order, offsets;
-  SmallVector<Value> weights, scales, outputs;
-  int64_t experts = 1, choices = 1, columns = 0, depthTotal = 0;
+  /// `order` and `offsets` are null where pairs are not grouped by expert.
+  Value input, ids, order, offsets;
+  std::vector<Part> parts;
+  int64_t experts = 1, choices = 1, depthTotal = 0;
   Type weightElement, inputElement;
 
-  int64_t panelsOfTask = 1, numPanels = 0, maxRows = 0;
+  int64_t panelsOfTask = 1, numPanels = 0, maxRows = 0, mostWeights = 0;
   /// Sums of a tile, [weight][row][32] f32.
   Value tileSums;
   /// Widened panels and rows of a tile; empty when stored as needed.
@@ -76,55 +94,73 @@ private:
 constexpr int64_t kManyRows = 13;
 
 LogicalResult MatmulEmitter::readAnchor() {
-  Operation *anchor = frame.cluster.getAnchorOp();
-  if (auto linear = dyn_cast<LinearOp>(anchor)) {
-    input = linear.getInput();
-    llvm::append_range(weights, linear.getWeights());
-    llvm::append_range(scales, linear.getScales());
-  } else {
-    auto grouped = cast<ExpertLinearOp>(anchor);
-    input = grouped.getInput();
+  auto matmul =
+      cast<MatmulOpInterface>(frame.cluster.getOnlyAnchor().getOperation());
+  input = matmul.getRows();
+  if (auto grouped = dyn_cast<ExpertLinearOp>(matmul.getOperation())) {
+    ids = grouped.getIds();
     order = grouped.getOrder();
     offsets = grouped.getOffsets();
-    llvm::append_range(weights, grouped.getWeights());
-    llvm::append_range(scales, grouped.getScales());
-    experts = tensorType(weights.front()).getDimSize(0);
-    choices = tensorType(order).getDimSize(1);
   }
-  llvm::append_range(outputs, anchor->getResults());
-  auto type = tensorType(weights.front());
-  columns = type.getShape()[type.getRank() - 2];
-  depthTotal = type.getShape().back();
-  weightElement = type.getElementType();
+  experts = matmul.getNumExperts();
+  choices = matmul.getNumChoices();
+  depthTotal = matmul.getMatrixType().getShape().back();
+  weightElement = matmul.getMatrixType().getElementType();
   inputElement = tensorType(input).getElementType();
-  return check();
+  readParts(matmul);
+  return check(matmul);
 }
 
-LogicalResult MatmulEmitter::check() {
+void MatmulEmitter::readParts(MatmulOpInterface matmul) {
+  ClusterView view(frame.cluster, Bucket{"", 1, 1});
+  for (ArrayRef<unsigned> products : jointProducts(view, matmul)) {
+    Part part;
+    RankedTensorType type = matmul.getMatrixType(products.front());
+    part.columns = type.getShape()[type.getRank() - 2];
+    part.firstPanel = numPanels;
+    part.numPanels = plan::ceilDiv(part.columns, kPanel);
+    numPanels += part.numPanels;
+    for (unsigned product : products) {
+      part.weights.push_back(matmul.getMatrices()[product]);
+      part.outputs.push_back(matmul->getResult(product));
+      if (!matmul.getMatrixScales().empty())
+        part.scales.push_back(matmul.getMatrixScales()[product]);
+    }
+    for (auto [i, value] :
+         llvm::enumerate(frame.cluster.getYield().getOperands()))
+      if (llvm::any_of(part.outputs, [&, value = value](Value output) {
+            return ClusterReader::dependsOn(value, output);
+          }))
+        part.results.push_back(i);
+    mostWeights = std::max<int64_t>(mostWeights, products.size());
+    parts.push_back(std::move(part));
+  }
+}
+
+LogicalResult MatmulEmitter::check(MatmulOpInterface matmul) {
   ClusterOp cluster = frame.cluster;
-  SmallVector<Value> read{input};
-  read.append(weights);
-  read.append(scales);
-  if (order)
-    read.append({order, offsets});
-  for (Value value : read)
+  for (Value value : matmul->getOperands())
     if (!isa<BlockArgument>(value))
       return cluster.emitOpError("expects the operands of its matmul to be "
                                  "inputs of the cluster");
-  auto type = tensorType(weights.front());
   int64_t depth = weightElement.isF32() ? 1 : 2;
-  auto tiled = dyn_cast_or_null<TiledAttr>(type.getEncoding());
-  if (!tiled || tiled.getPanel() != kPanel || tiled.getDepth() != depth)
-    return cluster.emitOpError()
-           << "expects weights with encoding #mm1.tiled<panel = 32, depth = "
-           << depth << ">, found " << type << ": run tile-weights";
-  for (Value value : cluster.getYield().getOperands())
-    if (tensorType(value).getShape().back() != columns)
+  for (Value weight : matmul.getMatrices()) {
+    auto tiled = dyn_cast_or_null<TiledAttr>(tensorType(weight).getEncoding());
+    if (!tiled || tiled.getPanel() != kPanel || tiled.getDepth() != depth)
       return cluster.emitOpError()
-             << "expects results of " << columns
-             << " columns like its matmul, found " << value.getType();
+             << "expects weights with encoding #mm1.tiled<panel = 32, depth = "
+             << depth << ">, found " << weight.getType()
+             << ": run tile-weights";
+  }
+  for (const Part &part : parts)
+    for (unsigned result : part.results) {
+      Value value = cluster.getYield().getOperand(result);
+      if (tensorType(value).getShape().back() != part.columns)
+        return cluster.emitOpError()
+               << "expects results of " << part.columns
+               << " columns like its matmul, found " << value.getType();
+    }
   panelsOfTask = frame.schedule.get("panels", 1);
-  numPanels = plan::ceilDiv(columns, kPanel);
   if (frame.schedule.unit != GridUnit::One || panelsOfTask < 1 ||
       frame.schedule.tasks != plan::ceilDiv(numPanels, panelsOfTask))
     return cluster.emitOpError()
@@ -141,10 +177,10 @@ LogicalResult MatmulEmitter::emit() {
   maxRows = std::max<int64_t>(
       1, std::min(kernel.rowCounts().front(),
                   frame.schedule.get("rows", kernel.rowCounts().front())));
-  tileSums = k.scratch(int64_t(weights.size()) * maxRows * kPanel * 4);
+  tileSums = k.scratch(mostWeights * maxRows * kPanel * 4);
   MicroKernel wide = kernel.widened();
   if (wide.weight != weightElement)
-    for (size_t i = 0; i < weights.size(); ++i)
+    for (int64_t i = 0; i < mostWeights; ++i)
       widePanels.push_back(k.scratch(wide.panelBytes()));
   if (wide.activation != inputElement)
     for (int64_t i = 0; i < maxRows; ++i)
@@ -156,12 +192,31 @@ LogicalResult MatmulEmitter::emit() {
   Value first = k.mul(k.taskBegin(), panelsOfTask);
   Value last = k.min(k.mul(k.taskEnd(), panelsOfTask), k.index(numPanels));
   auto emitPanels = [&](Value expert, Value firstPair, Value numRows) {
-    k.forLoop(first, last, 1, [&](Value panel) {
-      emitPanel(panel, expert, firstPair, numRows);
-    });
+    for (const Part &part : parts) {
+      Value begin = k.index(part.firstPanel);
+      Value end = k.index(part.firstPanel + part.numPanels);
+      if (parts.size() == 1)
+        begin = first, end = last;
+      else
+        begin = k.max(first, begin), end = k.min(last, end);
+      k.forLoop(begin, end, 1, [&](Value panel) {
+        emitPanel(part, k.sub(panel, k.index(part.firstPanel)), expert,
+                  firstPair, numRows);
+      });
+    }
   };
-  if (!order) {
+  if (!ids) {
     emitPanels(k.index(0), Value(), k.dim(::mm1::kDimTokens));
+    return success();
+  }
+  if (!order) {
+    // Each pair reads its expert for itself.
+    Value pairs = k.mul(k.dim(::mm1::kDimTokens), choices);
+    k.forLoop(k.index(0), pairs, 1, [&](Value pair) {
+      Value expert =
+          k.loadIndex(k.at(reader.inputAddress(ids), k.mul(pair, 4)));
+      emitPanels(expert, pair, k.index(1));
+    });
     return success();
   }
   k.forLoop(k.index(0), k.index(experts), 1, [&](Value expert) {
@@ -179,40 +234,45 @@ MicroKernel MatmulEmitter::storedKernel() {
   return {k, inputElement, weightElement, plan::ceilDiv(depthTotal, depth)};
 }
 
-Value MatmulEmitter::panelAddress(Value weight, Value expert, Value panel) {
-  Value place = k.add(k.mul(expert, numPanels), panel);
+Value MatmulEmitter::panelAddress(const Part &part, Value weight, Value expert,
+                                  Value panel) {
+  Value place = k.add(k.mul(expert, part.numPanels), panel);
   return k.at(reader.inputAddress(weight),
               k.mul(place, storedKernel().panelBytes()));
 }
 
-void MatmulEmitter::emitPanel(Value panel, Value expert, Value firstPair,
-                              Value numRows) {
+void MatmulEmitter::emitPanel(const Part &part, Value panel, Value expert,
+                              Value firstPair, Value numRows) {
   MicroKernel kernel = storedKernel();
   SmallVector<Value> panels;
-  for (Value weight : weights)
-    panels.push_back(panelAddress(weight, expert, panel));
+  for (Value weight : part.weights)
+    panels.push_back(panelAddress(part, weight, expert, panel));
   if (widePanels.empty() && wideRows.empty()) {
-    emitTiles(kernel, panels, panel, expert, firstPair, numRows);
+    emitTiles(part, kernel, panels, panel, expert, firstPair, numRows);
     return;
   }
   k.ifElse(
       k.less(numRows, k.index(kManyRows)), {},
       [&]() -> SmallVector<Value> {
-        emitTiles(kernel, panels, panel, expert, firstPair, numRows);
+        emitTiles(part, kernel, panels, panel, expert, firstPair, numRows);
         return {};
       },
       [&]() -> SmallVector<Value> {
-        for (size_t i = 0; i < widePanels.size(); ++i)
-          kernel.widenPanel(panels[i], widePanels[i]);
-        emitTiles(kernel.widened(), widePanels.empty() ? panels : widePanels,
-                  panel, expert, firstPair, numRows);
+        ArrayRef<Value> wide = panels;
+        if (!widePanels.empty()) {
+          wide = ArrayRef<Value>(widePanels).take_front(panels.size());
+          for (auto [from, to] : llvm::zip(panels, wide))
+            kernel.widenPanel(from, to);
+        }
+        emitTiles(part, kernel.widened(), wide, panel, expert, firstPair,
+                  numRows);
         return {};
       });
 }
 
-void MatmulEmitter::emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels,
-                              Value panel, Value expert, Value firstPair,
-                              Value numRows) {
+void MatmulEmitter::emitTiles(const Part &part, const MicroKernel &kernel,
+                              ArrayRef<Value> panels, Value panel, Value expert,
+                              Value firstPair, Value numRows) {
   k.whileLoop(
       k.index(0), [&](ValueRange row) { return k.less(row[0], numRows); },
       [&](ValueRange carried) -> SmallVector<Value> {
@@ -252,7 +312,7 @@ void MatmulEmitter::emitTiles(const MicroKernel &kernel, ArrayRef<Value> panels,
         ArrayRef<int64_t> counts = kernel.rowCounts();
         Value count = pick(counts.drop_while(
             [&](int64_t candidate) { return candidate > maxRows; }));
-        emitEpilogue(panel, expert, firstPair, row, count);
+        emitEpilogue(part, panel, expert, firstPair, row, count);
         return {k.add(row, count)};
       });
 }
@@ -264,7 +324,7 @@ SmallVector<Value> MatmulEmitter::rowAddresses(Value firstPair, Value row,
       plan::rowStrideBytes(type.getShape().back(), type.getElementType());
   Value base = reader.inputAddress(input);
   SmallVector<Value> addresses;
-  if (!order) {
+  if (!ids) {
     // One register and displacements.
     Value first = k.at(base, k.mul(row, stride));
     for (int64_t i = 0; i < count; ++i)
@@ -292,34 +352,35 @@ void MatmulEmitter::widenRow(Value from, Value to) {
   });
 }
 
-void MatmulEmitter::emitEpilogue(Value panel, Value expert, Value firstPair,
-                                 Value row, Value count) {
+void MatmulEmitter::emitEpilogue(const Part &part, Value panel, Value expert,
+                                 Value firstPair, Value row, Value count) {
   int64_t lanes = k.target.lanes;
-  Value width = k.index(plan::roundUp(columns, kPanel));
+  Value width = k.index(plan::roundUp(part.columns, kPanel));
   k.forLoop(k.index(0), count, 1, [&](Value i) {
     Place place{k.add(row, i), Value(), Value()};
-    if (order) {
+    if (ids) {
       Value pair = loadPair(k.add(firstPair, place.row));
       place.row = k.div(pair, choices);
       place.inner = k.rem(pair, choices);
     }
     for (int64_t v = 0; v < kPanel / lanes; ++v) {
       place.column = k.add(k.mul(panel, kPanel), v * lanes);
-      for (size_t w = 0; w < weights.size(); ++w) {
+      for (size_t w = 0; w < part.weights.size(); ++w) {
         Value at = k.at(k.at(tileSums, k.mul(i, kPanel * 4)),
                         (w * maxRows * kPanel + v * lanes) * 4);
         Value sum = k.load(k.vectorOf(k.b.getF32Type(), lanes), at, 4 * lanes);
-        if (!scales.empty()) {
+        if (!part.scales.empty()) {
           Value element = k.add(k.mul(expert, width), place.column);
-          sum = k.mul(sum, reader.evaluateVector(scales[w], element, lanes));
+          sum =
+              k.mul(sum, reader.evaluateVector(part.scales[w], element, lanes));
         }
-        reader.bind(outputs[w], sum);
+        reader.bind(part.outputs[w], sum);
       }
-      for (unsigned r = 0; r < frame.cluster.getOutputs().size(); ++r)
-        reader.storeResult(r, place, lanes);
+      for (unsigned result : part.results)
+        reader.storeResult(result, place, lanes);
     }
   });
-  for (Value output : outputs)
+  for (Value output : part.outputs)
     reader.unbind(output);
 }
 

@@ -419,7 +419,7 @@ void Recurrence::updateState(Value m) {
 } // namespace
 
 LogicalResult mlir::mm1::cpu::emitRecurrence(KernelFrame &frame) {
-  auto op = cast<LightningAttentionOp>(frame.cluster.getAnchorOp());
+  auto op = cast<LightningAttentionOp>(frame.cluster.getOnlyAnchor());
   FailureOr<unsigned> out = findResult(frame.cluster, op.getOut());
   if (failed(out))
     return failure();

@@ -169,7 +169,7 @@ void emitGroupTokens(KernelFrame &frame, GroupTokensOp op, Value order,
 
 LogicalResult mlir::mm1::cpu::emitRouting(KernelFrame &frame) {
   ClusterOp cluster = frame.cluster;
-  Operation *anchor = cluster.getAnchorOp();
+  Operation *anchor = cluster.getOnlyAnchor();
   if (auto op = dyn_cast<GroupTokensOp>(anchor)) {
     FailureOr<unsigned> order = findResult(cluster, op.getOrder());
     FailureOr<unsigned> offsets = findResult(cluster, op.getOffsets());

@@ -3,6 +3,7 @@
 #include "compiler/Codegen/CUDA/Emitters.h"
 #include "dialects/Plan/Layout.h"
 #include "dialects/Plan/Plan.h"
+#include "passes/Fuse/ClusterView.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -13,9 +14,18 @@ using namespace mlir::mm1;
 using namespace mlir::mm1::cuda;
 using llvm::formatv;
 
-bool mlir::mm1::cuda::hasEmitter(AnchorKind kind) {
-  return kind == AnchorKind::Matmul || kind == AnchorKind::RowReduction ||
-         kind == AnchorKind::Elementwise;
+bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
+  std::optional<AnchorKind> kind = cluster.getOnlyKind();
+  if (kind == AnchorKind::Elementwise)
+    return true;
+  if (kind == AnchorKind::RowReduction)
+    return isa<RMSNormOp>(cluster.getOnlyAnchor());
+  if (kind != AnchorKind::Matmul)
+    return false;
+  auto matmul =
+      cast<MatmulOpInterface>(cluster.getOnlyAnchor().getOperation());
+  return jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), matmul).size() ==
+         1;
 }
 
 FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
@@ -26,7 +36,10 @@ FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
   llvm::raw_string_ostream os(printed);
   KernelText text{cluster, symbol, os};
   auto emit = [&]() -> LogicalResult {
-    switch (cluster.getAnchor()) {
+    std::optional<AnchorKind> kind = cluster.getOnlyKind();
+    if (!kind)
+      return cluster.emitOpError("has several anchors; no CUDA emitter yet");
+    switch (*kind) {
     case AnchorKind::Matmul:
       return emitMatmul(text);
     case AnchorKind::RowReduction:
@@ -35,7 +48,7 @@ FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
       return emitElementwise(text);
     default:
       return cluster.emitOpError()
-             << "is of kind '" << stringifyAnchorKind(cluster.getAnchor())
+             << "is of kind '" << stringifyAnchorKind(*kind)
              << "', which has no CUDA emitter yet";
     }
   };
@@ -50,11 +63,8 @@ FailureOr<std::string> mlir::mm1::cuda::emitCUDAModule(ModuleOp plan) {
                      "#include \"dp.cuh\"\n";
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
     ClusterOp cluster = kernel.getCluster();
-    if (!hasEmitter(cluster.getAnchor())) {
-      text += formatv("\n// @{0}: not emitted: no CUDA emitter for '{1}' "
-                      "clusters yet\n",
-                      kernel.getSymName(),
-                      stringifyAnchorKind(cluster.getAnchor()));
+    if (!hasEmitter(cluster)) {
+      text += formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
       continue;
     }
     FailureOr<std::string> printed =

@@ -19,8 +19,9 @@
 
 namespace mlir::mm1::cuda {
 
-/// Whether clusters of this kind have an emitter here.
-bool hasEmitter(AnchorKind kind);
+/// Whether the cluster's kernel can be printed yet. The target's plans hold more
+/// forms than that (passes/Fuse/CudaTarget.cpp).
+bool hasEmitter(ClusterOp cluster);
 
 /// The kernel of a scheduled cluster as `extern "C"` function `symbol`.
 /// Parameters: the cluster's inputs, then its outputs, then the step's dims

@@ -34,7 +34,7 @@ class MatmulEmitter {
 public:
   explicit MatmulEmitter(KernelText &text)
       : text(text), cluster(text.cluster), os(text.os),
-        linear(cast<LinearOp>(cluster.getAnchorOp().getOperation())) {}
+        linear(cast<LinearOp>(cluster.getOnlyAnchor().getOperation())) {}
 
   LogicalResult emit();
 

@@ -25,7 +25,7 @@ LogicalResult mlir::mm1::cuda::emitRowReduction(KernelText &text) {
                      warps = scheduled(cluster, "warps", 32);
   if (failed(per) || failed(warps) || failed(expectUnit(cluster, "tokens")))
     return failure();
-  auto norm = cast<RMSNormOp>(cluster.getAnchorOp().getOperation());
+  auto norm = cast<RMSNormOp>(cluster.getOnlyAnchor().getOperation());
   Value input = norm.getInput(), normed = norm.getResult();
   int64_t columns = cast<RankedTensorType>(input.getType()).getDimSize(1);
   int64_t threads = *warps * 32, kept = ::mlir::plan::ceilDiv(columns, threads);

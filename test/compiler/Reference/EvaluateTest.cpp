@@ -23,12 +23,10 @@ Tensor vectorOf(std::vector<double> values) {
 /// Puts `op` into a cluster of its own.
 void wrap(Operation *op) {
   OpBuilder builder(op);
-  auto anchor = dyn_cast<AnchorOpInterface>(op);
   SmallVector<Value> inputs(op->getOperands());
   auto cluster = ClusterOp::create(builder, op->getLoc(), op->getResultTypes(),
-                                   anchor ? anchor.getAnchorKind()
-                                          : AnchorKind::Elementwise,
-                                   inputs, DictionaryAttr());
+                                   ClusterOp::kindsOf(op), inputs,
+                                   DictionaryAttr());
   Block &block = cluster.getBody().emplaceBlock();
   IRMapping map;
   for (Value input : inputs)
@@ -360,6 +358,69 @@ TEST(EvaluateBadInput, SeveralRanks) {
                       {Tensor({3, 2})}),
             "'mm1.all_reduce' op over 2 ranks cannot run here: the reference "
             "evaluator is one rank");
+}
+
+/// A norm in pieces is the norm, also with its factor behind a linear.
+TEST(Evaluate, NormInPiecesIsTheNorm) {
+  MLIRContext context;
+  context.loadDialect<MM1Dialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(R"(
+    func.func @f(%x: tensor<?x4xf32>, %n: tensor<4xf32>, %w: tensor<2x4xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+      %u = mm1.rms_norm %x, %n eps = 1.0e-2 : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+      %a = mm1.linear %u weights(%w) : (tensor<?x4xf32>, tensor<2x4xf32>) -> tensor<?x2xf32>
+      %s = mm1.sum_squares %x : tensor<?x4xf32> -> tensor<?x2xf32>
+      %v = mm1.scale_columns %x, %n : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+      %b = mm1.linear %v weights(%w) : (tensor<?x4xf32>, tensor<2x4xf32>) -> tensor<?x2xf32>
+      %c = mm1.norm_rows %b, %s width = 4 eps = 1.0e-2 : (tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x2xf32>
+      return %a, %c : tensor<?x2xf32>, tensor<?x2xf32>
+    })",
+                                            &context);
+  FewWeights weights;
+  StateStore states;
+  auto results = evaluate(module->lookupSymbol<func::FuncOp>("f"),
+                          {Tensor({2, 4}, {1, -2, 3, .5, 0, 0, 0, 4}),
+                           vectorOf({1, .5, 2, -1}),
+                           Tensor({2, 4}, {1, 2, 3, 4, -1, 0, 2, 1})},
+                          weights, states);
+  ASSERT_TRUE(succeeded(results));
+  // u[0] = x / sqrt(14.25 / 4 + .01) * n; a[0][0] = u . (1, 2, 3, 4)
+  double factor = 1 / std::sqrt(14.25 / 4 + .01);
+  EXPECT_NEAR((*results)[0][0], factor * (1 - 2 + 18 - 2), 1e-14);
+  for (int64_t i = 0; i < 4; ++i)
+    EXPECT_NEAR((*results)[0][i], (*results)[1][i], 1e-14);
+}
+
+/// A list of pairs that is not that of the choices would read wrong experts.
+TEST(Evaluate, RefusesGroupsOfOtherChoices) {
+  MLIRContext context;
+  context.loadDialect<MM1Dialect, func::FuncDialect>();
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  auto module = parseSourceString<ModuleOp>(R"(
+    func.func @f(%x: tensor<?x1xf32>, %i: tensor<?x1xi32>, %o: tensor<?x1xi32>, %n: tensor<3xi32>, %w: tensor<2x1x1xf32>) -> tensor<?x1x1xf32> {
+      %y = mm1.expert_linear %x, %i grouped(%o, %n) weights(%w)
+          : (tensor<?x1xf32>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x1x1xf32>) -> tensor<?x1x1xf32>
+      return %y : tensor<?x1x1xf32>
+    })",
+                                            &context);
+  FewWeights weights;
+  StateStore states;
+  auto run = [&](std::vector<double> order) {
+    return evaluate(module->lookupSymbol<func::FuncOp>("f"),
+                    {Tensor({2, 1}, {3, 4}), Tensor({2, 1}, {1, 0}),
+                     Tensor({2, 1}, std::move(order)), vectorOf({0, 1, 2}),
+                     Tensor({2, 1, 1}, {10, 100})},
+                    weights, states);
+  };
+  auto right = run({1, 0});
+  ASSERT_TRUE(succeeded(right));
+  EXPECT_EQ((*right)[0].values, (std::vector<double>{300, 40}));
+  EXPECT_TRUE(failed(run({0, 1})));
+  EXPECT_EQ(message, "'mm1.expert_linear' op expects 'order' and 'offsets' to "
+                     "group its 'ids' by expert");
 }
 
 /// Equal logits: the lower expert first.

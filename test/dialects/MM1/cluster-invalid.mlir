@@ -33,7 +33,7 @@ func.func @yield_matches_c2(%u: tensor<?x64xf32>) {
 // -----
 
 func.func @one_anchor_c3(%u: tensor<?x64xf32>, %w: tensor<64x64xf32>) {
-  // expected-error @below {{holds two anchors, 'mm1.linear' and 'mm1.linear'}}
+  // expected-error @below {{says it is 'matmul', but what it holds makes it 'matmul, matmul'}}
   %y = mm1.cluster matmul (%u, %w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32> {
   ^bb0(%x: tensor<?x64xf32>, %m: tensor<64x64xf32>):
     %0 = mm1.linear %x weights(%m) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
@@ -46,7 +46,7 @@ func.func @one_anchor_c3(%u: tensor<?x64xf32>, %w: tensor<64x64xf32>) {
 // -----
 
 func.func @anchor_of_that_kind_c3(%u: tensor<?x64xf32>, %w: tensor<64xf32>) {
-  // expected-error @below {{is of kind 'matmul', but what it holds makes it 'row_reduction'}}
+  // expected-error @below {{says it is 'matmul', but what it holds makes it 'row_reduction'}}
   %y = mm1.cluster matmul (%u, %w) : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32> {
   ^bb0(%x: tensor<?x64xf32>, %m: tensor<64xf32>):
     %0 = mm1.rms_norm %x, %m eps = 1.0 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
@@ -58,7 +58,7 @@ func.func @anchor_of_that_kind_c3(%u: tensor<?x64xf32>, %w: tensor<64xf32>) {
 // -----
 
 func.func @elementwise_without_anchor_c3(%u: tensor<?x64xf32>) {
-  // expected-error @below {{is of kind 'matmul', but what it holds makes it 'elementwise'}}
+  // expected-error @below {{says it is 'matmul', but what it holds makes it 'elementwise'}}
   %y = mm1.cluster matmul (%u) : (tensor<?x64xf32>) -> tensor<?x64xf32> {
   ^bb0(%x: tensor<?x64xf32>):
     %0 = mm1.silu %x : tensor<?x64xf32>
@@ -96,4 +96,15 @@ func.func @isolated(%u: tensor<?x64xf32>) {
 func.func @yield_ends_clusters_only(%u: tensor<?x64xf32>) {
   // expected-error @below {{'mm1.yield' op expects parent op 'mm1.cluster'}}
   mm1.yield %u : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @known_kind_c3(%u: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @below {{expects a kind of anchor, found 'matrix'}}
+  %y = mm1.cluster matrix (%u) : (tensor<?x64xf32>) -> tensor<?x64xf32> {
+  ^bb0(%0: tensor<?x64xf32>):
+    mm1.yield %0 : tensor<?x64xf32>
+  }
+  return %y : tensor<?x64xf32>
 }

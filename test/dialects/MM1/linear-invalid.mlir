@@ -9,7 +9,7 @@ func.func @a_weight_c1(%x: tensor<?x64xf32>) {
 // -----
 
 func.func @weights_of_one_type_c1(%x: tensor<?x64xf32>, %w: tensor<96x64xf32>, %v: tensor<96x64xbf16>) {
-  // expected-error @below {{expects weights of one type, found 'tensor<96x64xf32>' and 'tensor<96x64xbf16>'}}
+  // expected-error @below {{expects weights of one element type, alike but for their width, found 'tensor<96x64xf32>' and 'tensor<96x64xbf16>'}}
   %y, %z = mm1.linear %x weights(%w, %v)
       : (tensor<?x64xf32>, tensor<96x64xf32>, tensor<96x64xbf16>) -> (tensor<?x96xf32>, tensor<?x96xf32>)
   return
@@ -42,7 +42,7 @@ func.func @input_rank_c2(%x: tensor<?x2x64xf32>, %w: tensor<96x64xf32>) {
 // -----
 
 func.func @width_c3(%x: tensor<?x64xf32>, %w: tensor<96x64xf32>) {
-  // expected-error @below {{expects dimension 1 of 'result' to be 96 (rows of the weights), found 64}}
+  // expected-error @below {{expects dimension 1 of 'result' to be 96 (rows of its weight), found 64}}
   %y = mm1.linear %x weights(%w) : (tensor<?x64xf32>, tensor<96x64xf32>) -> tensor<?x64xf32>
   return
 }
@@ -65,10 +65,10 @@ func.func @a_result_per_weight_c3(%x: tensor<?x64xf32>, %w: tensor<96x64xf32>) {
 
 // -----
 
-func.func @results_of_one_type_c3(%x: tensor<?x64xf32>, %w: tensor<96x64xf32>) {
-  // expected-error @below {{expects results of one type, found 'tensor<?x96xf32>' and 'tensor<?x96xbf16>'}}
-  %y, %z = mm1.linear %x weights(%w, %w)
-      : (tensor<?x64xf32>, tensor<96x64xf32>, tensor<96x64xf32>) -> (tensor<?x96xf32>, tensor<?x96xbf16>)
+func.func @width_of_the_second_c3(%x: tensor<?x64xf32>, %w: tensor<96x64xf32>, %v: tensor<32x64xf32>) {
+  // expected-error @below {{expects dimension 1 of 'result' to be 32 (rows of its weight), found 96}}
+  %y, %z = mm1.linear %x weights(%w, %v)
+      : (tensor<?x64xf32>, tensor<96x64xf32>, tensor<32x64xf32>) -> (tensor<?x96xf32>, tensor<?x96xf32>)
   return
 }
 

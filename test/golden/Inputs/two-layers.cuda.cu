@@ -83,126 +83,9 @@ embedding_rms_norm_0(
   }
 }
 
-// linear_silu_0
-// What    out0 = silu(linear(in0, in1))
-// Shapes  in0 [T, 32] bf16
-//         in1 [192, 32] bf16 in panels of 4 x 256
-//         out0 [T, 192] bf16
-// Launch  grid 12, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 98304 bytes of weights for every 8 rows
-DP_KERNEL(128)
-linear_silu_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 4, 48);
-  for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
-    for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
-      const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
-      float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
-        dp::Vector<dp::bf16, 8> w0[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
-        DP_UNROLL
-        for (int r = 0; r < 8; ++r) {
-          if (r < count) {
-            const auto x = dp::load_vector<8>(in0 + dp::i64(firstRow + r) * 32 + k);
-            DP_UNROLL
-            for (int c = 0; c < 4; ++c) {
-              sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);
-            }
-          }
-        }
-      }
-      // Lane r * 4 + c finishes row r, column c.
-      float sum0 = 0.0f;
-      DP_UNROLL
-      for (int r = 0; r < 8; ++r) {
-        if (r < count) {
-          DP_UNROLL
-          for (int c = 0; c < 4; ++c) {
-            const float all0 = dp::warp_sum(sums0[r][c]);
-            sum0 = dp::lane() == r * 4 + c ? all0 : sum0;
-          }
-        }
-      }
-      const int row = firstRow + dp::lane() / 4;
-      const int column = panel * 4 + dp::lane() % 4;
-      if (dp::lane() / 4 < count && column < 192) {
-        const float v0 = -sum0;
-        const float v1 = dp::exp(v0);
-        const float v2 = 1.0f + v1;
-        const float v3 = 1.0f / v2;
-        const float silu = sum0 * v3;
-        out0[dp::i64(row) * 192 + column] = dp::convert<dp::bf16>(silu);
-      }
-    }
-  }
-}
+// @linear_silu_0: no CUDA emitter yet
 
-// linear_0
-// What    out0 = linear(in0, in1)
-// Shapes  in0 [T, 32] bf16
-//         in1 [64, 32] bf16 in panels of 4 x 256
-//         out0 [T, 64] bf16
-// Launch  grid 4, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 32768 bytes of weights for every 8 rows
-DP_KERNEL(128)
-linear_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 4, 16);
-  for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
-    for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
-      const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
-      float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
-        dp::Vector<dp::bf16, 8> w0[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
-        DP_UNROLL
-        for (int r = 0; r < 8; ++r) {
-          if (r < count) {
-            const auto x = dp::load_vector<8>(in0 + dp::i64(firstRow + r) * 32 + k);
-            DP_UNROLL
-            for (int c = 0; c < 4; ++c) {
-              sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);
-            }
-          }
-        }
-      }
-      // Lane r * 4 + c finishes row r, column c.
-      float sum0 = 0.0f;
-      DP_UNROLL
-      for (int r = 0; r < 8; ++r) {
-        if (r < count) {
-          DP_UNROLL
-          for (int c = 0; c < 4; ++c) {
-            const float all0 = dp::warp_sum(sums0[r][c]);
-            sum0 = dp::lane() == r * 4 + c ? all0 : sum0;
-          }
-        }
-      }
-      const int row = firstRow + dp::lane() / 4;
-      const int column = panel * 4 + dp::lane() % 4;
-      if (dp::lane() / 4 < count && column < 64) {
-        out0[dp::i64(row) * 64 + column] = dp::convert<dp::bf16>(sum0);
-      }
-    }
-  }
-}
-
-// @lightning_attention_0: not emitted: no CUDA emitter for 'recurrence' clusters yet
+// @lightning_attention_0: no CUDA emitter yet
 
 // rms_norm_sigmoid_gate_0
 // What    out0 = sigmoid_gate(rms_norm(in0, in1), in2)
@@ -355,7 +238,7 @@ rms_norm_0(
   }
 }
 
-// linear_1
+// linear_0
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
 //         in1 [2, 32] f32 in panels of 4 x 128
@@ -363,7 +246,7 @@ rms_norm_0(
 // Launch  grid 1, block 128; a warp does 4 columns at a time, for 8 rows at a time
 // Bound   memory: 2048 bytes of weights for every 8 rows
 DP_KERNEL(128)
-linear_1(
+linear_0(
     const dp::bf16 *__restrict__ in0,
     const float *__restrict__ in1,
     float *__restrict__ out0,
@@ -418,172 +301,19 @@ linear_1(
   }
 }
 
-// @router_0: not emitted: no CUDA emitter for 'routing' clusters yet
+// @router_0: no CUDA emitter yet
 
-// @group_tokens_0: not emitted: no CUDA emitter for 'routing' clusters yet
+// @expert_linear_silu_mul_0: no CUDA emitter yet
 
-// @expert_linear_silu_mul_0: not emitted: no CUDA emitter for 'grouped_matmul' clusters yet
+// @expert_linear_combine_residual_0: no CUDA emitter yet
 
-// @expert_linear_0: not emitted: no CUDA emitter for 'grouped_matmul' clusters yet
+// @linear_1: no CUDA emitter yet
 
-// combine_residual_rms_norm_0
-// What    out0 = rms_norm(residual(in2, combine(in0, in1)), in3)
-// Shapes  in0 [T, 1, 32] bf16
-//         in1 [T, 1] f32
-//         in2 [T, 32] bf16
-//         in3 [32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-combine_residual_rms_norm_0(
-    const dp::bf16 *__restrict__ in0,
-    const float *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    const dp::bf16 *__restrict__ in3,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 32) {
-        const float v0 = dp::to_float(in2[dp::i64(row) * 32 + column]);
-        const float v1 = 1.4142135f * v0;
-        const float v2 = in1[dp::i64(row) * 32];
-        const float v3 = dp::to_float(in0[(dp::i64(row) * 1) * 32 + column]);
-        const float combine = v2 * v3;
-        const float v4 = 1.0f * combine;
-        const float residual = v1 + v4;
-        kept[i] = residual;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 32) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in3[column]);
-        const float rms_norm = scaled * v0;
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
-      }
-    }
-  }
-}
+// @rope_cache_append_0: no CUDA emitter yet
 
-// linear_2
-// What    out0 = linear(in0, in1, in2)#0
-//         out1 = linear(in0, in1, in2)#1
-// Shapes  in0 [T, 32] bf16
-//         in1 [32, 32] bf16 in panels of 4 x 256
-//         in2 [32, 32] bf16 in panels of 4 x 256
-//         out0 [T, 32] bf16
-//         out1 [T, 32] bf16
-// Launch  grid 2, block 128; a warp does 4 columns at a time, for 4 rows at a time
-// Bound   memory: 32768 bytes of weights for every 4 rows
-DP_KERNEL(128)
-linear_2(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    dp::bf16 *__restrict__ out1,
-    const dp::i64 *__restrict__ dims) {
-  const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 4, 8);
-  for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
-    for (int firstRow = 0; firstRow < numRows; firstRow += 4) {
-      const int count = dp::min(numRows - firstRow, 4);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
-      float sums0[4][4] = {};
-      const dp::bf16 *panel1 = in2 + dp::i64(panel) * 1024 + dp::lane() * 8;
-      float sums1[4][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
-        dp::Vector<dp::bf16, 8> w0[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
-        dp::Vector<dp::bf16, 8> w1[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w1[c] = dp::stream_vector<8>(panel1 + dp::i64(step) * 1024 + c * 256);
-        DP_UNROLL
-        for (int r = 0; r < 4; ++r) {
-          if (r < count) {
-            const auto x = dp::load_vector<8>(in0 + dp::i64(firstRow + r) * 32 + k);
-            DP_UNROLL
-            for (int c = 0; c < 4; ++c) {
-              sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);
-              sums1[r][c] = dp::dot(x, w1[c], sums1[r][c]);
-            }
-          }
-        }
-      }
-      // Lane r * 4 + c finishes row r, column c.
-      float sum0 = 0.0f;
-      float sum1 = 0.0f;
-      DP_UNROLL
-      for (int r = 0; r < 4; ++r) {
-        if (r < count) {
-          DP_UNROLL
-          for (int c = 0; c < 4; ++c) {
-            const float all0 = dp::warp_sum(sums0[r][c]);
-            sum0 = dp::lane() == r * 4 + c ? all0 : sum0;
-            const float all1 = dp::warp_sum(sums1[r][c]);
-            sum1 = dp::lane() == r * 4 + c ? all1 : sum1;
-          }
-        }
-      }
-      const int row = firstRow + dp::lane() / 4;
-      const int column = panel * 4 + dp::lane() % 4;
-      if (dp::lane() / 4 < count && column < 32) {
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(sum0);
-        out1[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(sum1);
-      }
-    }
-  }
-}
+// @rope_softmax_attention_0: no CUDA emitter yet
 
-// @rope_cache_append_0: not emitted: no CUDA emitter for 'cache_append' clusters yet
-
-// @rope_softmax_attention_0: not emitted: no CUDA emitter for 'attention' clusters yet
-
-// combine_residual_0
-// What    out0 = residual(in2, combine(in0, in1))
-// Shapes  in0 [T, 1, 32] bf16
-//         in1 [T, 1] f32
-//         in2 [T, 32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-combine_residual_0(
-    const dp::bf16 *__restrict__ in0,
-    const float *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    for (int column = dp::thread(); column < 32; column += 256) {
-      const float v0 = dp::to_float(in2[dp::i64(row) * 32 + column]);
-      const float v1 = 1.4142135f * v0;
-      const float v2 = in1[dp::i64(row) * 32];
-      const float v3 = dp::to_float(in0[(dp::i64(row) * 1) * 32 + column]);
-      const float combine = v2 * v3;
-      const float v4 = 1.0f * combine;
-      const float residual = v1 + v4;
-      out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(residual);
-    }
-  }
-}
-
-// @rope_softmax_attention_1: not emitted: no CUDA emitter for 'attention' clusters yet
+// @rope_softmax_attention_1: no CUDA emitter yet
 
 // gather_rows_rms_norm_0
 // What    out0 = rms_norm(gather_rows(in0, in1), in2)
@@ -629,7 +359,7 @@ gather_rows_rms_norm_0(
   }
 }
 
-// linear_3
+// linear_2
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
 //         in1 [96, 32] bf16 in panels of 4 x 256
@@ -637,7 +367,7 @@ gather_rows_rms_norm_0(
 // Launch  grid 6, block 128; a warp does 4 columns at a time, for 8 rows at a time
 // Bound   memory: 49152 bytes of weights for every 8 rows
 DP_KERNEL(128)
-linear_3(
+linear_2(
     const dp::bf16 *__restrict__ in0,
     const dp::bf16 *__restrict__ in1,
     float *__restrict__ out0,

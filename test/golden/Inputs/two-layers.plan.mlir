@@ -1,4 +1,4 @@
-module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", plan.metrics = {arena_bytes = 22912 : i64, collectives_per_token = 0 : i64, kernels = 31 : i64, kv_bytes_per_token = 256 : i64, launches_per_token = 28 : i64, slot_bytes = 4096 : i64, state_bytes = 73728 : i64, weight_bytes = 79040 : i64, weight_bytes_per_token = {attention = 32768 : i64, embedding = 64 : i64, experts = 12544 : i64, head = 6144 : i64, other = 704 : i64, router = 8192 : i64}}} {
+module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", plan.metrics = {arena_bytes = 22912 : i64, collectives_per_token = 0 : i64, kernels = 30 : i64, kv_bytes_per_token = 256 : i64, launches_per_token = 2 : i64, slot_bytes = 4096 : i64, state_bytes = 73728 : i64, weight_bytes = 79040 : i64, weight_bytes_per_token = {head = 6144 : i64, other = 64 : i64}}} {
   plan.limits max_sequences = 2 max_context = 128 max_prefill = 16 page_tokens = 64 pages = 4 arena_bytes = 22912
   mm1.weight @embed_tokens : tensor<96x32xbf16, #mm1.padded<multiple = 32>> = <sources = [#mm1.source<"model.embed_tokens.weight" : tensor<96x32xbf16>>], steps = [#mm1.pad<multiple = 32>]>
   mm1.weight @rope.inv_freq : tensor<4xf32, #mm1.padded<multiple = 32>> = <sources = [], steps = [#mm1.rope_frequencies<theta = 1.000000e+07 : f64, width = 8>, #mm1.pad<multiple = 32>]>
@@ -51,20 +51,12 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @linear_silu_0 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-    %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16> {
-    ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16>
-      %2 = mm1.silu %1 : tensor<?x192xbf16>
-      mm1.yield %2 : tensor<?x192xbf16>
-    }
-  }
-  plan.kernel @linear_0 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-    %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x64xbf16> {
-    ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x64xbf16>
-      mm1.yield %1 : tensor<?x64xbf16>
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+    %0:2 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 4 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
+    ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
+      %2 = mm1.silu %1#0 : tensor<?x192xbf16>
+      mm1.yield %1#1, %2 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
   }
   plan.kernel @lightning_attention_0 {
@@ -101,7 +93,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       mm1.yield %1 : tensor<?x32xbf16>
     }
   }
-  plan.kernel @linear_1 {
+  plan.kernel @linear_0 {
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>):
     %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>) -> tensor<?x2xf32> {
     ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>):
@@ -126,20 +118,20 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @expert_linear_silu_mul_0 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<3xi32>, %arg3: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
-    ^bb0(%arg7: tensor<?x32xbf16>, %arg8: tensor<?x1xi32>, %arg9: tensor<3xi32>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg13: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %1:2 = mm1.expert_linear %arg7, %arg8, %arg9 weights(%arg10, %arg11) scales(%arg12, %arg13) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<?x1xi32>, %arg3: tensor<3xi32>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg7: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
+    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
+    ^bb0(%arg8: tensor<?x32xbf16>, %arg9: tensor<?x1xi32>, %arg10: tensor<?x1xi32>, %arg11: tensor<3xi32>, %arg12: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg13: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg14: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg15: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
+      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
       %2 = mm1.silu %1#0 : tensor<?x1x48xbf16>
       %3 = mm1.mul %2, %1#1 : tensor<?x1x48xbf16>
       mm1.yield %3 : tensor<?x1x48xbf16>
     }
   }
   plan.kernel @expert_linear_0 {
-  ^bb0(%arg0: tensor<?x1x48xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<3xi32>, %arg3: tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg4: tensor<2x32xf32, #mm1.padded<multiple = 32>>):
-    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x32xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x32xbf16> {
-    ^bb0(%arg5: tensor<?x1x48xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<3xi32>, %arg8: tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg9: tensor<2x32xf32, #mm1.padded<multiple = 32>>):
-      %1 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8) scales(%arg9) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x32xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x32xbf16>
+  ^bb0(%arg0: tensor<?x1x48xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<?x1xi32>, %arg3: tensor<3xi32>, %arg4: tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x32xf32, #mm1.padded<multiple = 32>>):
+    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x32xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x32xbf16> {
+    ^bb0(%arg6: tensor<?x1x48xbf16>, %arg7: tensor<?x1xi32>, %arg8: tensor<?x1xi32>, %arg9: tensor<3xi32>, %arg10: tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x32xf32, #mm1.padded<multiple = 32>>):
+      %1 = mm1.expert_linear %arg6, %arg7 grouped(%arg8, %arg9) weights(%arg10) scales(%arg11) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x32xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x32xbf16>
       mm1.yield %1 : tensor<?x1x32xbf16>
     }
   }
@@ -153,12 +145,12 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       mm1.yield %3 : tensor<?x32xbf16>
     }
   }
-  plan.kernel @linear_2 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-    %0:2 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>) {
-    ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>)
-      mm1.yield %1#0, %1#1 : tensor<?x32xbf16>, tensor<?x32xbf16>
+  plan.kernel @linear_1 {
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg3: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+    %0:3 = mm1.cluster matmul(%arg0, %arg1, %arg2, %arg3) schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>) {
+    ^bb0(%arg4: tensor<?x32xbf16>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+      %1:3 = mm1.linear %arg4 weights(%arg5, %arg6, %arg7) : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>)
+      mm1.yield %1#0, %1#1, %1#2 : tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>
     }
   }
   plan.kernel @rope_cache_append_0 {
@@ -206,20 +198,12 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @linear_silu_1 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-    %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 6 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16> {
-    ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16>
-      %2 = mm1.silu %1 : tensor<?x192xbf16>
-      mm1.yield %2 : tensor<?x192xbf16>
-    }
-  }
-  plan.kernel @linear_3 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-    %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x64xbf16> {
-    ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x64xbf16>
-      mm1.yield %1 : tensor<?x64xbf16>
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+    %0:2 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 8 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
+    ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
+      %2 = mm1.silu %1#0 : tensor<?x192xbf16>
+      mm1.yield %1#1, %2 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
   }
   plan.kernel @rms_norm_sigmoid_gate_1 {
@@ -248,10 +232,10 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @expert_linear_silu_mul_1 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<3xi32>, %arg3: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
-    ^bb0(%arg7: tensor<?x32xbf16>, %arg8: tensor<?x1xi32>, %arg9: tensor<3xi32>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg13: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %1:2 = mm1.expert_linear %arg7, %arg8, %arg9 weights(%arg10, %arg11) scales(%arg12, %arg13) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<?x1xi32>, %arg3: tensor<3xi32>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg7: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
+    %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
+    ^bb0(%arg8: tensor<?x32xbf16>, %arg9: tensor<?x1xi32>, %arg10: tensor<?x1xi32>, %arg11: tensor<3xi32>, %arg12: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg13: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg14: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg15: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
+      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
       %2 = mm1.silu %1#0 : tensor<?x1x48xbf16>
       %3 = mm1.mul %2, %1#1 : tensor<?x1x48xbf16>
       mm1.yield %3 : tensor<?x1x48xbf16>
@@ -265,6 +249,14 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
       %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %3 : tensor<?x32xbf16>
+    }
+  }
+  plan.kernel @linear_2 {
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg3: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+    %0:3 = mm1.cluster matmul(%arg0, %arg1, %arg2, %arg3) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 4 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>) {
+    ^bb0(%arg4: tensor<?x32xbf16>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
+      %1:3 = mm1.linear %arg4 weights(%arg5, %arg6, %arg7) : (tensor<?x32xbf16>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>)
+      mm1.yield %1#0, %1#1, %1#2 : tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x32xbf16>
     }
   }
   plan.kernel @rope_softmax_attention_1 {
@@ -294,108 +286,13 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       mm1.yield %2 : tensor<?x32xbf16>
     }
   }
-  plan.kernel @linear_4 {
+  plan.kernel @linear_3 {
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
     %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x96xf32> {
     ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
       %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x96xf32>
       mm1.yield %1 : tensor<?x96xf32>
     }
-  }
-  plan.entry @decode_1 decode tokens = 1 sequences = 1 rank = 0 {
-    %0 = plan.buffer input "tokens" at 0 bytes = 64 rows = 1 : tensor<?xi32>
-    %1 = plan.buffer input "positions" at 64 bytes = 64 rows = 1 : tensor<?xi32>
-    %2 = plan.buffer input "starts" at 128 bytes = 64 rows = 2 : tensor<?xi32>
-    %3 = plan.buffer input "slots" at 192 bytes = 64 rows = 1 : tensor<?xi32>
-    %4 = plan.buffer input "pages" at 256 bytes = 64 rows = 1 columns = 2 : tensor<?x?xi32>
-    %5 = plan.buffer output "hidden" at 320 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    %6 = plan.weight_ref @rope.inv_freq : tensor<4xf32, #mm1.padded<multiple = 32>>
-    %7 = plan.buffer at 7936 bytes = 128 rows = 1 : tensor<?x4xf32>
-    %8 = plan.buffer at 8064 bytes = 128 rows = 1 : tensor<?x4xf32>
-    plan.launch @rope_angles_0 (read %1 : tensor<?xi32>, read %6 : tensor<4xf32, #mm1.padded<multiple = 32>>, write %7 : tensor<?x4xf32>, write %8 : tensor<?x4xf32>) tasks = 1 unit = tokens per = 1 label = "rotary_emb/rope_angles"
-    %9 = plan.weight_ref @embed_tokens : tensor<96x32xbf16, #mm1.padded<multiple = 32>>
-    %10 = plan.weight_ref @layers.0.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
-    %11 = plan.buffer at 8448 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @embedding_rms_norm_0 (read %0 : tensor<?xi32>, read %9 : tensor<96x32xbf16, #mm1.padded<multiple = 32>>, read %10 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %11 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.input_layernorm/embedding_rms_norm"
-    %12 = plan.weight_ref @layers.0.qkv : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %13 = plan.buffer at 7552 bytes = 384 rows = 1 : tensor<?x192xbf16>
-    plan.launch @linear_silu_0 (read %11 : tensor<?x32xbf16>, read %12 : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %13 : tensor<?x192xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
-    %14 = plan.weight_ref @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %15 = plan.buffer at 8192 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @linear_0 (read %11 : tensor<?x32xbf16>, read %14 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %15 : tensor<?x64xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.self_attn/linear"
-    %16 = plan.weight_ref @layers.0.slopes : tensor<4xf32, #mm1.padded<multiple = 32>>
-    %17 = plan.state_ref @layers.0.lightning : tensor<?x4x16x16xf32>
-    %18 = plan.buffer at 8320 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @lightning_attention_0 (read %13 : tensor<?x192xbf16>, read %16 : tensor<4xf32, #mm1.padded<multiple = 32>>, update %17 : tensor<?x4x16x16xf32>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, write %18 : tensor<?x64xbf16>) tasks = 4 unit = sequences per = 1 label = "layers.0.self_attn/lightning_attention"
-    %19 = plan.weight_ref @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
-    %20 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @rms_norm_sigmoid_gate_0 (read %18 : tensor<?x64xbf16>, read %19 : tensor<64xbf16, #mm1.padded<multiple = 32>>, read %15 : tensor<?x64xbf16>, write %20 : tensor<?x64xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.self_attn/rms_norm_sigmoid_gate"
-    %21 = plan.weight_ref @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %22 = plan.buffer at 7680 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @linear_residual_0 (read %20 : tensor<?x64xbf16>, read %21 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %11 : tensor<?x32xbf16>, write %22 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.self_attn/linear_residual"
-    %23 = plan.weight_ref @layers.0.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
-    %24 = plan.buffer at 7808 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @rms_norm_0 (read %22 : tensor<?x32xbf16>, read %23 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %24 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.post_attention_layernorm/rms_norm"
-    %25 = plan.weight_ref @layers.0.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
-    %26 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %24 : tensor<?x32xbf16>, read %25 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %26 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/linear"
-    %27 = plan.buffer at 7872 bytes = 64 rows = 1 : tensor<?x1xi32>
-    %28 = plan.buffer at 7680 bytes = 128 rows = 1 : tensor<?x1xf32>
-    plan.launch @router_0 (read %26 : tensor<?x2xf32>, write %27 : tensor<?x1xi32>, write %28 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 1 label = "layers.0.block_sparse_moe/router"
-    %29 = plan.buffer at 8192 bytes = 64 rows = 1 : tensor<?x1xi32>
-    %30 = plan.buffer at 8256 bytes = 64 rows = 3 : tensor<3xi32>
-    plan.launch @group_tokens_0 (read %27 : tensor<?x1xi32>, write %29 : tensor<?x1xi32>, write %30 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/group_tokens"
-    %31 = plan.weight_ref @layers.0.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %32 = plan.weight_ref @layers.0.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %33 = plan.weight_ref @layers.0.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
-    %34 = plan.weight_ref @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
-    %35 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_0 (read %24 : tensor<?x32xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %31 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %32 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %33 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %34 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %35 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear_silu_mul"
-    %36 = plan.weight_ref @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %37 = plan.weight_ref @layers.0.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
-    %38 = plan.buffer at 7872 bytes = 64 rows = 1 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear"
-    %39 = plan.weight_ref @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
-    %40 = plan.buffer at 8192 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @combine_residual_rms_norm_0 (read %38 : tensor<?x1x32xbf16>, read %28 : tensor<?x1xf32>, read %24 : tensor<?x32xbf16>, read %39 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %40 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.input_layernorm/combine_residual_rms_norm"
-    %41 = plan.weight_ref @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %42 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @linear_0 (read %40 : tensor<?x32xbf16>, read %41 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %42 : tensor<?x64xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
-    %43 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %44 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %45 = plan.buffer at 7680 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    %46 = plan.buffer at 7744 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
-    %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
-    %48 = plan.buffer at 7680 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
-    %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %50 = plan.buffer at 7552 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"
-    %51 = plan.weight_ref @layers.1.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
-    %52 = plan.buffer at 7808 bytes = 64 rows = 1 : tensor<?x32xbf16>
-    plan.launch @rms_norm_0 (read %50 : tensor<?x32xbf16>, read %51 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %52 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.post_attention_layernorm/rms_norm"
-    %53 = plan.weight_ref @layers.1.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
-    %54 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %52 : tensor<?x32xbf16>, read %53 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %54 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/linear"
-    %55 = plan.buffer at 7872 bytes = 64 rows = 1 : tensor<?x1xi32>
-    %56 = plan.buffer at 7680 bytes = 128 rows = 1 : tensor<?x1xf32>
-    plan.launch @router_0 (read %54 : tensor<?x2xf32>, write %55 : tensor<?x1xi32>, write %56 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 1 label = "layers.1.block_sparse_moe/router"
-    %57 = plan.buffer at 7936 bytes = 64 rows = 1 : tensor<?x1xi32>
-    %58 = plan.buffer at 8000 bytes = 64 rows = 3 : tensor<3xi32>
-    plan.launch @group_tokens_0 (read %55 : tensor<?x1xi32>, write %57 : tensor<?x1xi32>, write %58 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/group_tokens"
-    %59 = plan.weight_ref @layers.1.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %60 = plan.weight_ref @layers.1.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %61 = plan.weight_ref @layers.1.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
-    %62 = plan.weight_ref @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
-    %63 = plan.buffer at 7552 bytes = 128 rows = 1 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_0 (read %52 : tensor<?x32xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %59 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %60 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %61 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %62 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %63 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear_silu_mul"
-    %64 = plan.weight_ref @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
-    %65 = plan.weight_ref @layers.1.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
-    %66 = plan.buffer at 7872 bytes = 64 rows = 1 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %63 : tensor<?x1x48xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %64 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %65 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %66 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear"
-    plan.launch @combine_residual_0 (read %66 : tensor<?x1x32xbf16>, read %56 : tensor<?x1xf32>, read %52 : tensor<?x32xbf16>, write %5 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.block_sparse_moe/combine_residual"
   }
   plan.entry @decode_2 decode tokens = 2 sequences = 2 rank = 0 {
     %0 = plan.buffer input "tokens" at 0 bytes = 64 rows = 2 : tensor<?xi32>
@@ -413,18 +310,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %11 = plan.buffer at 9344 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @embedding_rms_norm_0 (read %0 : tensor<?xi32>, read %9 : tensor<96x32xbf16, #mm1.padded<multiple = 32>>, read %10 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %11 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.input_layernorm/embedding_rms_norm"
     %12 = plan.weight_ref @layers.0.qkv : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %13 = plan.buffer at 7552 bytes = 768 rows = 2 : tensor<?x192xbf16>
-    plan.launch @linear_silu_0 (read %11 : tensor<?x32xbf16>, read %12 : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %13 : tensor<?x192xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
-    %14 = plan.weight_ref @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %15 = plan.buffer at 8832 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @linear_0 (read %11 : tensor<?x32xbf16>, read %14 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %15 : tensor<?x64xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.self_attn/linear"
+    %13 = plan.weight_ref @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %14 = plan.buffer at 8832 bytes = 256 rows = 2 : tensor<?x64xbf16>
+    %15 = plan.buffer at 7552 bytes = 768 rows = 2 : tensor<?x192xbf16>
+    plan.launch @linear_silu_0 (read %11 : tensor<?x32xbf16>, read %12 : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %13 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %14 : tensor<?x64xbf16>, write %15 : tensor<?x192xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
     %16 = plan.weight_ref @layers.0.slopes : tensor<4xf32, #mm1.padded<multiple = 32>>
     %17 = plan.state_ref @layers.0.lightning : tensor<?x4x16x16xf32>
     %18 = plan.buffer at 9088 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @lightning_attention_0 (read %13 : tensor<?x192xbf16>, read %16 : tensor<4xf32, #mm1.padded<multiple = 32>>, update %17 : tensor<?x4x16x16xf32>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, write %18 : tensor<?x64xbf16>) tasks = 4 unit = sequences per = 1 label = "layers.0.self_attn/lightning_attention"
+    plan.launch @lightning_attention_0 (read %15 : tensor<?x192xbf16>, read %16 : tensor<4xf32, #mm1.padded<multiple = 32>>, update %17 : tensor<?x4x16x16xf32>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, write %18 : tensor<?x64xbf16>) tasks = 4 unit = sequences per = 1 label = "layers.0.self_attn/lightning_attention"
     %19 = plan.weight_ref @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %20 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @rms_norm_sigmoid_gate_0 (read %18 : tensor<?x64xbf16>, read %19 : tensor<64xbf16, #mm1.padded<multiple = 32>>, read %15 : tensor<?x64xbf16>, write %20 : tensor<?x64xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.self_attn/rms_norm_sigmoid_gate"
+    plan.launch @rms_norm_sigmoid_gate_0 (read %18 : tensor<?x64xbf16>, read %19 : tensor<64xbf16, #mm1.padded<multiple = 32>>, read %14 : tensor<?x64xbf16>, write %20 : tensor<?x64xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.self_attn/rms_norm_sigmoid_gate"
     %21 = plan.weight_ref @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %22 = plan.buffer at 7808 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %20 : tensor<?x64xbf16>, read %21 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %11 : tensor<?x32xbf16>, write %22 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.self_attn/linear_residual"
@@ -433,38 +329,37 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     plan.launch @rms_norm_0 (read %22 : tensor<?x32xbf16>, read %23 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %24 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.0.post_attention_layernorm/rms_norm"
     %25 = plan.weight_ref @layers.0.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
     %26 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %24 : tensor<?x32xbf16>, read %25 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %26 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/linear"
-    %27 = plan.buffer at 8192 bytes = 64 rows = 2 : tensor<?x1xi32>
+    plan.launch @linear_0 (read %24 : tensor<?x32xbf16>, read %25 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %26 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/linear"
+    %27 = plan.buffer at 8832 bytes = 64 rows = 2 : tensor<?x1xi32>
     %28 = plan.buffer at 7808 bytes = 256 rows = 2 : tensor<?x1xf32>
     plan.launch @router_0 (read %26 : tensor<?x2xf32>, write %27 : tensor<?x1xi32>, write %28 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 1 label = "layers.0.block_sparse_moe/router"
-    %29 = plan.buffer at 8832 bytes = 64 rows = 2 : tensor<?x1xi32>
-    %30 = plan.buffer at 8896 bytes = 64 rows = 3 : tensor<3xi32>
+    %29 = plan.buffer at 8896 bytes = 64 rows = 2 : tensor<?x1xi32>
+    %30 = plan.buffer at 8960 bytes = 64 rows = 3 : tensor<3xi32>
     plan.launch @group_tokens_0 (read %27 : tensor<?x1xi32>, write %29 : tensor<?x1xi32>, write %30 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/group_tokens"
     %31 = plan.weight_ref @layers.0.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %32 = plan.weight_ref @layers.0.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %33 = plan.weight_ref @layers.0.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %34 = plan.weight_ref @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %35 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_0 (read %24 : tensor<?x32xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %31 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %32 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %33 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %34 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %35 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear_silu_mul"
+    plan.launch @expert_linear_silu_mul_0 (read %24 : tensor<?x32xbf16>, read %27 : tensor<?x1xi32>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %31 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %32 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %33 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %34 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %35 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear_silu_mul"
     %36 = plan.weight_ref @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
     %37 = plan.weight_ref @layers.0.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
     %38 = plan.buffer at 8192 bytes = 128 rows = 2 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear"
+    plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %27 : tensor<?x1xi32>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear"
     %39 = plan.weight_ref @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %40 = plan.buffer at 8832 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @combine_residual_rms_norm_0 (read %38 : tensor<?x1x32xbf16>, read %28 : tensor<?x1xf32>, read %24 : tensor<?x32xbf16>, read %39 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %40 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.input_layernorm/combine_residual_rms_norm"
     %41 = plan.weight_ref @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %42 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @linear_0 (read %40 : tensor<?x32xbf16>, read %41 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %42 : tensor<?x64xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
-    %43 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %44 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %42 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %43 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %44 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x64xbf16>
     %45 = plan.buffer at 7808 bytes = 128 rows = 2 : tensor<?x32xbf16>
     %46 = plan.buffer at 7936 bytes = 128 rows = 2 : tensor<?x32xbf16>
-    plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
+    plan.launch @linear_1 (read %40 : tensor<?x32xbf16>, read %41 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %42 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %44 : tensor<?x64xbf16>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 2 unit = one per = 1 label = "layers.1.self_attn/linear"
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
     plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
     %48 = plan.buffer at 7808 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
+    plan.launch @rope_softmax_attention_0 (read %44 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %50 = plan.buffer at 7552 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"
@@ -473,23 +368,23 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     plan.launch @rms_norm_0 (read %50 : tensor<?x32xbf16>, read %51 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %52 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.post_attention_layernorm/rms_norm"
     %53 = plan.weight_ref @layers.1.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
     %54 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %52 : tensor<?x32xbf16>, read %53 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %54 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/linear"
-    %55 = plan.buffer at 8192 bytes = 64 rows = 2 : tensor<?x1xi32>
+    plan.launch @linear_0 (read %52 : tensor<?x32xbf16>, read %53 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %54 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/linear"
+    %55 = plan.buffer at 8320 bytes = 64 rows = 2 : tensor<?x1xi32>
     %56 = plan.buffer at 7808 bytes = 256 rows = 2 : tensor<?x1xf32>
     plan.launch @router_0 (read %54 : tensor<?x2xf32>, write %55 : tensor<?x1xi32>, write %56 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 1 label = "layers.1.block_sparse_moe/router"
-    %57 = plan.buffer at 8320 bytes = 64 rows = 2 : tensor<?x1xi32>
-    %58 = plan.buffer at 8384 bytes = 64 rows = 3 : tensor<3xi32>
+    %57 = plan.buffer at 8384 bytes = 64 rows = 2 : tensor<?x1xi32>
+    %58 = plan.buffer at 8448 bytes = 64 rows = 3 : tensor<3xi32>
     plan.launch @group_tokens_0 (read %55 : tensor<?x1xi32>, write %57 : tensor<?x1xi32>, write %58 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/group_tokens"
     %59 = plan.weight_ref @layers.1.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %60 = plan.weight_ref @layers.1.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %61 = plan.weight_ref @layers.1.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %62 = plan.weight_ref @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %63 = plan.buffer at 7552 bytes = 256 rows = 2 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_0 (read %52 : tensor<?x32xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %59 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %60 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %61 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %62 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %63 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear_silu_mul"
+    plan.launch @expert_linear_silu_mul_0 (read %52 : tensor<?x32xbf16>, read %55 : tensor<?x1xi32>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %59 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %60 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %61 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %62 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %63 : tensor<?x1x48xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear_silu_mul"
     %64 = plan.weight_ref @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
     %65 = plan.weight_ref @layers.1.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
     %66 = plan.buffer at 8192 bytes = 128 rows = 2 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %63 : tensor<?x1x48xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %64 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %65 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %66 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear"
+    plan.launch @expert_linear_0 (read %63 : tensor<?x1x48xbf16>, read %55 : tensor<?x1xi32>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %64 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %65 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %66 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear"
     plan.launch @combine_residual_0 (read %66 : tensor<?x1x32xbf16>, read %56 : tensor<?x1xf32>, read %52 : tensor<?x32xbf16>, write %5 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "layers.1.block_sparse_moe/combine_residual"
   }
   plan.entry @prefill_16 prefill tokens = 16 sequences = 2 rank = 0 {
@@ -508,18 +403,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %11 = plan.buffer at 21888 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @embedding_rms_norm_1 (read %0 : tensor<?xi32>, read %9 : tensor<96x32xbf16, #mm1.padded<multiple = 32>>, read %10 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %11 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.0.input_layernorm/embedding_rms_norm"
     %12 = plan.weight_ref @layers.0.qkv : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %13 = plan.buffer at 7552 bytes = 6144 rows = 16 : tensor<?x192xbf16>
-    plan.launch @linear_silu_1 (read %11 : tensor<?x32xbf16>, read %12 : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %13 : tensor<?x192xbf16>) tasks = 6 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
-    %14 = plan.weight_ref @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %15 = plan.buffer at 17792 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @linear_3 (read %11 : tensor<?x32xbf16>, read %14 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %15 : tensor<?x64xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.self_attn/linear"
+    %13 = plan.weight_ref @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %14 = plan.buffer at 17792 bytes = 2048 rows = 16 : tensor<?x64xbf16>
+    %15 = plan.buffer at 7552 bytes = 6144 rows = 16 : tensor<?x192xbf16>
+    plan.launch @linear_silu_1 (read %11 : tensor<?x32xbf16>, read %12 : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %13 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %14 : tensor<?x64xbf16>, write %15 : tensor<?x192xbf16>) tasks = 8 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
     %16 = plan.weight_ref @layers.0.slopes : tensor<4xf32, #mm1.padded<multiple = 32>>
     %17 = plan.state_ref @layers.0.lightning : tensor<?x4x16x16xf32>
     %18 = plan.buffer at 19840 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @lightning_attention_0 (read %13 : tensor<?x192xbf16>, read %16 : tensor<4xf32, #mm1.padded<multiple = 32>>, update %17 : tensor<?x4x16x16xf32>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, write %18 : tensor<?x64xbf16>) tasks = 4 unit = sequences per = 1 label = "layers.0.self_attn/lightning_attention"
+    plan.launch @lightning_attention_0 (read %15 : tensor<?x192xbf16>, read %16 : tensor<4xf32, #mm1.padded<multiple = 32>>, update %17 : tensor<?x4x16x16xf32>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, write %18 : tensor<?x64xbf16>) tasks = 4 unit = sequences per = 1 label = "layers.0.self_attn/lightning_attention"
     %19 = plan.weight_ref @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %20 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @rms_norm_sigmoid_gate_1 (read %18 : tensor<?x64xbf16>, read %19 : tensor<64xbf16, #mm1.padded<multiple = 32>>, read %15 : tensor<?x64xbf16>, write %20 : tensor<?x64xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.0.self_attn/rms_norm_sigmoid_gate"
+    plan.launch @rms_norm_sigmoid_gate_1 (read %18 : tensor<?x64xbf16>, read %19 : tensor<64xbf16, #mm1.padded<multiple = 32>>, read %14 : tensor<?x64xbf16>, write %20 : tensor<?x64xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.0.self_attn/rms_norm_sigmoid_gate"
     %21 = plan.weight_ref @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %22 = plan.buffer at 9600 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %20 : tensor<?x64xbf16>, read %21 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %11 : tensor<?x32xbf16>, write %22 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.self_attn/linear_residual"
@@ -528,38 +422,37 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     plan.launch @rms_norm_1 (read %22 : tensor<?x32xbf16>, read %23 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %24 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.0.post_attention_layernorm/rms_norm"
     %25 = plan.weight_ref @layers.0.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
     %26 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %24 : tensor<?x32xbf16>, read %25 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %26 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/linear"
-    %27 = plan.buffer at 12672 bytes = 64 rows = 16 : tensor<?x1xi32>
+    plan.launch @linear_0 (read %24 : tensor<?x32xbf16>, read %25 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %26 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/linear"
+    %27 = plan.buffer at 17792 bytes = 64 rows = 16 : tensor<?x1xi32>
     %28 = plan.buffer at 9600 bytes = 2048 rows = 16 : tensor<?x1xf32>
     plan.launch @router_1 (read %26 : tensor<?x2xf32>, write %27 : tensor<?x1xi32>, write %28 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 64 label = "layers.0.block_sparse_moe/router"
-    %29 = plan.buffer at 17792 bytes = 64 rows = 16 : tensor<?x1xi32>
-    %30 = plan.buffer at 17856 bytes = 64 rows = 3 : tensor<3xi32>
+    %29 = plan.buffer at 17856 bytes = 64 rows = 16 : tensor<?x1xi32>
+    %30 = plan.buffer at 17920 bytes = 64 rows = 3 : tensor<3xi32>
     plan.launch @group_tokens_0 (read %27 : tensor<?x1xi32>, write %29 : tensor<?x1xi32>, write %30 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/group_tokens"
     %31 = plan.weight_ref @layers.0.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %32 = plan.weight_ref @layers.0.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %33 = plan.weight_ref @layers.0.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %34 = plan.weight_ref @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %35 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_1 (read %24 : tensor<?x32xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %31 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %32 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %33 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %34 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %35 : tensor<?x1x48xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear_silu_mul"
+    plan.launch @expert_linear_silu_mul_1 (read %24 : tensor<?x32xbf16>, read %27 : tensor<?x1xi32>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %31 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %32 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %33 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %34 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %35 : tensor<?x1x48xbf16>) tasks = 2 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear_silu_mul"
     %36 = plan.weight_ref @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
     %37 = plan.weight_ref @layers.0.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
     %38 = plan.buffer at 12672 bytes = 1024 rows = 16 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear"
+    plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %27 : tensor<?x1xi32>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear"
     %39 = plan.weight_ref @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %40 = plan.buffer at 17792 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @combine_residual_rms_norm_1 (read %38 : tensor<?x1x32xbf16>, read %28 : tensor<?x1xf32>, read %24 : tensor<?x32xbf16>, read %39 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %40 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.1.input_layernorm/combine_residual_rms_norm"
     %41 = plan.weight_ref @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %42 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @linear_3 (read %40 : tensor<?x32xbf16>, read %41 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %42 : tensor<?x64xbf16>) tasks = 2 unit = one per = 1 label = "layers.1.self_attn/linear"
-    %43 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    %44 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %42 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %43 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
+    %44 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x64xbf16>
     %45 = plan.buffer at 9600 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     %46 = plan.buffer at 10624 bytes = 1024 rows = 16 : tensor<?x32xbf16>
-    plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
+    plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %41 : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %42 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %44 : tensor<?x64xbf16>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 4 unit = one per = 1 label = "layers.1.self_attn/linear"
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
     plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
     %48 = plan.buffer at 9600 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_1 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 label = "layers.1.self_attn/rope_softmax_attention"
+    plan.launch @rope_softmax_attention_1 (read %44 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 label = "layers.1.self_attn/rope_softmax_attention"
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %50 = plan.buffer at 7552 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"
@@ -568,23 +461,23 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     plan.launch @rms_norm_1 (read %50 : tensor<?x32xbf16>, read %51 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %52 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.1.post_attention_layernorm/rms_norm"
     %53 = plan.weight_ref @layers.1.router : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>
     %54 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x2xf32>
-    plan.launch @linear_1 (read %52 : tensor<?x32xbf16>, read %53 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %54 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/linear"
-    %55 = plan.buffer at 12672 bytes = 64 rows = 16 : tensor<?x1xi32>
+    plan.launch @linear_0 (read %52 : tensor<?x32xbf16>, read %53 : tensor<2x32xf32, #mm1.tiled<panel = 32, depth = 1>>, write %54 : tensor<?x2xf32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/linear"
+    %55 = plan.buffer at 13696 bytes = 64 rows = 16 : tensor<?x1xi32>
     %56 = plan.buffer at 9600 bytes = 2048 rows = 16 : tensor<?x1xf32>
     plan.launch @router_1 (read %54 : tensor<?x2xf32>, write %55 : tensor<?x1xi32>, write %56 : tensor<?x1xf32>) tasks = 1 unit = tokens per = 64 label = "layers.1.block_sparse_moe/router"
-    %57 = plan.buffer at 13696 bytes = 64 rows = 16 : tensor<?x1xi32>
-    %58 = plan.buffer at 13760 bytes = 64 rows = 3 : tensor<3xi32>
+    %57 = plan.buffer at 13760 bytes = 64 rows = 16 : tensor<?x1xi32>
+    %58 = plan.buffer at 13824 bytes = 64 rows = 3 : tensor<3xi32>
     plan.launch @group_tokens_0 (read %55 : tensor<?x1xi32>, write %57 : tensor<?x1xi32>, write %58 : tensor<3xi32>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/group_tokens"
     %59 = plan.weight_ref @layers.1.experts.w1 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %60 = plan.weight_ref @layers.1.experts.w3 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>
     %61 = plan.weight_ref @layers.1.experts.w1.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %62 = plan.weight_ref @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %63 = plan.buffer at 7552 bytes = 2048 rows = 16 : tensor<?x1x48xbf16>
-    plan.launch @expert_linear_silu_mul_1 (read %52 : tensor<?x32xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %59 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %60 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %61 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %62 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %63 : tensor<?x1x48xbf16>) tasks = 2 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear_silu_mul"
+    plan.launch @expert_linear_silu_mul_1 (read %52 : tensor<?x32xbf16>, read %55 : tensor<?x1xi32>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %59 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %60 : tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, read %61 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, read %62 : tensor<2x48xf32, #mm1.padded<multiple = 32>>, write %63 : tensor<?x1x48xbf16>) tasks = 2 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear_silu_mul"
     %64 = plan.weight_ref @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
     %65 = plan.weight_ref @layers.1.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>>
     %66 = plan.buffer at 12672 bytes = 1024 rows = 16 : tensor<?x1x32xbf16>
-    plan.launch @expert_linear_0 (read %63 : tensor<?x1x48xbf16>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %64 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %65 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %66 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear"
+    plan.launch @expert_linear_0 (read %63 : tensor<?x1x48xbf16>, read %55 : tensor<?x1xi32>, read %57 : tensor<?x1xi32>, read %58 : tensor<3xi32>, read %64 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %65 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %66 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear"
     plan.launch @combine_residual_1 (read %66 : tensor<?x1x32xbf16>, read %56 : tensor<?x1xf32>, read %52 : tensor<?x32xbf16>, write %5 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.1.block_sparse_moe/combine_residual"
   }
   plan.entry @head_1 head tokens = 1 sequences = 1 rank = 0 {
@@ -595,7 +488,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %4 = plan.buffer at 7552 bytes = 64 rows = 1 : tensor<?x32xbf16>
     plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %3 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %4 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm"
     %5 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    plan.launch @linear_4 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
+    plan.launch @linear_3 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
   }
   plan.entry @head_2 head tokens = 2 sequences = 2 rank = 0 {
     %0 = plan.buffer input "hidden" at 320 bytes = 1024 rows = 16 : tensor<?x32xbf16>
@@ -605,7 +498,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %4 = plan.buffer at 7552 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %3 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %4 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm"
     %5 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    plan.launch @linear_4 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
+    plan.launch @linear_3 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
   }
   plan.entry @head_16 head tokens = 16 sequences = 2 rank = 0 {
     %0 = plan.buffer input "hidden" at 320 bytes = 1024 rows = 16 : tensor<?x32xbf16>
@@ -615,6 +508,6 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %4 = plan.buffer at 7552 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %3 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %4 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm"
     %5 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
-    plan.launch @linear_4 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
+    plan.launch @linear_3 (read %4 : tensor<?x32xbf16>, read %5 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %2 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear"
   }
 }

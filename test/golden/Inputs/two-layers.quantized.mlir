@@ -59,18 +59,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
     %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order, %offsets = mm1.group_tokens %ids : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8>
     %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32>
-    %24 = mm1.expert_linear %19, %order, %offsets weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8>
     %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32>
-    %27 = mm1.expert_linear %19, %order, %offsets weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %28 = mm1.silu %24 : tensor<?x1x48xbf16>
     %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16>
     %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8>
     %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32>
-    %32 = mm1.expert_linear %29, %order, %offsets weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
+    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
     %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
@@ -95,18 +94,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
     %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order_2, %offsets_3 = mm1.group_tokens %ids_0 : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8>
     %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32>
-    %57 = mm1.expert_linear %52, %order_2, %offsets_3 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8>
     %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32>
-    %60 = mm1.expert_linear %52, %order_2, %offsets_3 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %61 = mm1.silu %57 : tensor<?x1x48xbf16>
     %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16>
     %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8>
     %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32>
-    %65 = mm1.expert_linear %62, %order_2, %offsets_3 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
+    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
     %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %67 : tensor<?x32xbf16>
@@ -138,18 +136,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
     %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order, %offsets = mm1.group_tokens %ids : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8>
     %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32>
-    %24 = mm1.expert_linear %19, %order, %offsets weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8>
     %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32>
-    %27 = mm1.expert_linear %19, %order, %offsets weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %28 = mm1.silu %24 : tensor<?x1x48xbf16>
     %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16>
     %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8>
     %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32>
-    %32 = mm1.expert_linear %29, %order, %offsets weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
+    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
     %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
@@ -174,18 +171,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
     %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order_2, %offsets_3 = mm1.group_tokens %ids_0 : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8>
     %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32>
-    %57 = mm1.expert_linear %52, %order_2, %offsets_3 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8>
     %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32>
-    %60 = mm1.expert_linear %52, %order_2, %offsets_3 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
+    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
     %61 = mm1.silu %57 : tensor<?x1x48xbf16>
     %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16>
     %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8>
     %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32>
-    %65 = mm1.expert_linear %62, %order_2, %offsets_3 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
+    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
     %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %67 : tensor<?x32xbf16>

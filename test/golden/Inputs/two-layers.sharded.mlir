@@ -53,15 +53,14 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
     %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order, %offsets = mm1.group_tokens %ids : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xbf16>
-    %23 = mm1.expert_linear %19, %order, %offsets weights(%22) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %23 = mm1.expert_linear %19, %ids weights(%22) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %24 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xbf16>
-    %25 = mm1.expert_linear %19, %order, %offsets weights(%24) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %25 = mm1.expert_linear %19, %ids weights(%24) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %26 = mm1.silu %23 : tensor<?x1x48xbf16>
     %27 = mm1.mul %26, %25 : tensor<?x1x48xbf16>
     %28 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xbf16>
-    %29 = mm1.expert_linear %27, %order, %offsets weights(%28) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
+    %29 = mm1.expert_linear %27, %ids weights(%28) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
     %30 = mm1.combine %29, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %31 = mm1.residual %19, %30 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     %32 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
@@ -86,15 +85,14 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %50 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
     %51 = mm1.linear %49 weights(%50) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids_0, %weights_1 = mm1.router %51 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order_2, %offsets_3 = mm1.group_tokens %ids_0 : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %52 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xbf16>
-    %53 = mm1.expert_linear %49, %order_2, %offsets_3 weights(%52) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %53 = mm1.expert_linear %49, %ids_0 weights(%52) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %54 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xbf16>
-    %55 = mm1.expert_linear %49, %order_2, %offsets_3 weights(%54) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %55 = mm1.expert_linear %49, %ids_0 weights(%54) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %56 = mm1.silu %53 : tensor<?x1x48xbf16>
     %57 = mm1.mul %56, %55 : tensor<?x1x48xbf16>
     %58 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xbf16>
-    %59 = mm1.expert_linear %57, %order_2, %offsets_3 weights(%58) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
+    %59 = mm1.expert_linear %57, %ids_0 weights(%58) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
     %60 = mm1.combine %59, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %61 = mm1.residual %49, %60 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %61 : tensor<?x32xbf16>
@@ -126,15 +124,14 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
     %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order, %offsets = mm1.group_tokens %ids : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xbf16>
-    %23 = mm1.expert_linear %19, %order, %offsets weights(%22) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %23 = mm1.expert_linear %19, %ids weights(%22) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %24 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xbf16>
-    %25 = mm1.expert_linear %19, %order, %offsets weights(%24) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %25 = mm1.expert_linear %19, %ids weights(%24) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %26 = mm1.silu %23 : tensor<?x1x48xbf16>
     %27 = mm1.mul %26, %25 : tensor<?x1x48xbf16>
     %28 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xbf16>
-    %29 = mm1.expert_linear %27, %order, %offsets weights(%28) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
+    %29 = mm1.expert_linear %27, %ids weights(%28) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
     %30 = mm1.combine %29, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %31 = mm1.residual %19, %30 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     %32 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
@@ -159,15 +156,14 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %50 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
     %51 = mm1.linear %49 weights(%50) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
     %ids_0, %weights_1 = mm1.router %51 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %order_2, %offsets_3 = mm1.group_tokens %ids_0 : tensor<?x1xi32> -> tensor<?x1xi32>, tensor<3xi32>
     %52 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xbf16>
-    %53 = mm1.expert_linear %49, %order_2, %offsets_3 weights(%52) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %53 = mm1.expert_linear %49, %ids_0 weights(%52) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %54 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xbf16>
-    %55 = mm1.expert_linear %49, %order_2, %offsets_3 weights(%54) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
+    %55 = mm1.expert_linear %49, %ids_0 weights(%54) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xbf16>) -> tensor<?x1x48xbf16>
     %56 = mm1.silu %53 : tensor<?x1x48xbf16>
     %57 = mm1.mul %56, %55 : tensor<?x1x48xbf16>
     %58 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xbf16>
-    %59 = mm1.expert_linear %57, %order_2, %offsets_3 weights(%58) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
+    %59 = mm1.expert_linear %57, %ids_0 weights(%58) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xbf16>) -> tensor<?x1x32xbf16>
     %60 = mm1.combine %59, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
     %61 = mm1.residual %49, %60 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %61 : tensor<?x32xbf16>

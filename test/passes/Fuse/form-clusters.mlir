@@ -41,10 +41,10 @@ func.func @epilogue_and_result(%x: tensor<?x64xf32>, %w: tensor<192x64xf32>) -> 
 //       CHECK:     %[[H:.*]] = mm1.mul %[[S]], %[[GU]]#1
 //       CHECK:     mm1.yield %[[H]] :
 //   CHECK-NOT:   mm1.cluster
-func.func @gated(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<5xi32>, %w1: tensor<4x96x64xf32>,
+func.func @gated(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w1: tensor<4x96x64xf32>,
                  %w3: tensor<4x96x64xf32>) -> tensor<?x2x96xf32> {
-  %g, %u = mm1.expert_linear %x, %order, %offsets weights(%w1, %w3)
-      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x96x64xf32>, tensor<4x96x64xf32>)
+  %g, %u = mm1.expert_linear %x, %ids weights(%w1, %w3)
+      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<4x96x64xf32>, tensor<4x96x64xf32>)
         -> (tensor<?x2x96xf32>, tensor<?x2x96xf32>)
   %s = mm1.silu %g : tensor<?x2x96xf32>
   %h = mm1.mul %s, %u : tensor<?x2x96xf32>
@@ -65,10 +65,10 @@ func.func @gated(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor
 //       CHECK:     %[[N:.*]] = mm1.rms_norm %[[X]]
 //       CHECK:     mm1.yield %[[N]] :
 func.func @combine_is_prologue_of_the_next_norm(
-    %h: tensor<?x2x96xf32>, %order: tensor<?x2xi32>, %offsets: tensor<5xi32>, %w2: tensor<4x64x96xf32>,
+    %h: tensor<?x2x96xf32>, %ids: tensor<?x2xi32>, %w2: tensor<4x64x96xf32>,
     %w: tensor<?x2xf32>, %m: tensor<?x64xf32>, %wn: tensor<64xf32>) -> tensor<?x64xf32> {
-  %d = mm1.expert_linear %h, %order, %offsets weights(%w2)
-      : (tensor<?x2x96xf32>, tensor<?x2xi32>, tensor<5xi32>, tensor<4x64x96xf32>) -> tensor<?x2x64xf32>
+  %d = mm1.expert_linear %h, %ids weights(%w2)
+      : (tensor<?x2x96xf32>, tensor<?x2xi32>, tensor<4x64x96xf32>) -> tensor<?x2x64xf32>
   %f = mm1.combine %d, %w : (tensor<?x2x64xf32>, tensor<?x2xf32>) -> tensor<?x64xf32>
   %x = mm1.residual %m, %f alpha = 3.5 beta = 1.0 : tensor<?x64xf32>
   %n = mm1.rms_norm %x, %wn eps = 1.0e-5 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>

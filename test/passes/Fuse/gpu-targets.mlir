@@ -31,7 +31,7 @@ mm1.weight @norm : tensor<64xbf16> = #mm1.recipe<sources = [#mm1.source<"d" : te
 //         SET:   mm1.cluster row_reduction{{.*}} warps = 3 : i64}
 //         SET:   mm1.cluster matmul{{.*}} schedule {panels = 6 : i64, per = 1 : i64, rows = 8 : i64, tasks = 8 : i64, unit = "one", warps = 2 : i64}
 func.func @decode(%x: tensor<?x64xbf16>) -> (tensor<?x192xbf16>, tensor<?x192xbf16>, tensor<?x8xf32>)
-    attributes {mm1.entry = "decode"} {
+    attributes {mm1.entry = "decode", mm1.tokens = 1 : i64, mm1.sequences = 1 : i64} {
   %n = mm1.load_weight @norm : tensor<64xbf16>
   %u = mm1.rms_norm %x, %n eps = 1.0e-5 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
   %a = mm1.load_weight @bf16 : tensor<192x64xbf16>

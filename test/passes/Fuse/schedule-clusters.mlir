@@ -30,13 +30,13 @@
 //        FILE:   mm1.cluster matmul{{.*}} schedule {panels = 8 : i64, {{.*}} tasks = 8 : i64, unit = "one"}
 //        FILE:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64,
 func.func @decode(
-    %x: tensor<?x6144xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<33xi32>, %w1: tensor<32x9216x6144xbf16>,
+    %x: tensor<?x6144xbf16>, %chosen: tensor<?x2xi32>, %w1: tensor<32x9216x6144xbf16>,
     %w3: tensor<32x9216x6144xbf16>, %h: tensor<?x1024xbf16>, %wh: tensor<2048x1024xbf16>, %wn: tensor<1024xbf16>,
     %wr: tensor<4x1024xf32>)
     -> (tensor<?x2x9216xbf16>, tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x2xf32>, tensor<?x2xi32>)
-    attributes {mm1.entry = "decode"} {
-  %g, %u = mm1.expert_linear %x, %order, %offsets weights(%w1, %w3)
-      : (tensor<?x6144xbf16>, tensor<?x2xi32>, tensor<33xi32>, tensor<32x9216x6144xbf16>, tensor<32x9216x6144xbf16>)
+    attributes {mm1.entry = "decode", mm1.tokens = 1 : i64, mm1.sequences = 1 : i64} {
+  %g, %u = mm1.expert_linear %x, %chosen weights(%w1, %w3)
+      : (tensor<?x6144xbf16>, tensor<?x2xi32>, tensor<32x9216x6144xbf16>, tensor<32x9216x6144xbf16>)
         -> (tensor<?x2x9216xbf16>, tensor<?x2x9216xbf16>)
   %s = mm1.silu %g : tensor<?x2x9216xbf16>
   %m = mm1.mul %s, %u : tensor<?x2x9216xbf16>
@@ -68,7 +68,7 @@ func.func @prefill(
     %starts: tensor<?xi32>, %positions: tensor<?xi32>, %k: tensor<?x32xbf16>, %q: tensor<?x64xbf16>,
     %c0: tensor<?x2x2x64x16xbf16>, %pages: tensor<?x?xi32>)
     -> (tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x4xbf16>, tensor<?x64xbf16>, tensor<?x4x16x16xf32>,
-        tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>) attributes {mm1.entry = "prefill"} {
+        tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>) attributes {mm1.entry = "prefill", mm1.tokens = 512 : i64, mm1.sequences = 8 : i64} {
   %y = mm1.linear %h weights(%wh) : (tensor<?x1024xbf16>, tensor<2048x1024xbf16>) -> tensor<?x2048xbf16>
   %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
   %z = mm1.silu %e : tensor<?x4xbf16>
@@ -87,7 +87,7 @@ func.func @prefill(
 // The head computes few rows, whatever the step was.
 // CHECK-LABEL: func.func @head
 //       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64,
-func.func @head(%h: tensor<?x1024xbf16>, %wn: tensor<1024xbf16>) -> tensor<?x1024xbf16> attributes {mm1.entry = "head"} {
+func.func @head(%h: tensor<?x1024xbf16>, %wn: tensor<1024xbf16>) -> tensor<?x1024xbf16> attributes {mm1.entry = "head", mm1.tokens = 1 : i64, mm1.sequences = 1 : i64} {
   %n = mm1.rms_norm %h, %wn eps = 1.0e-5 : (tensor<?x1024xbf16>, tensor<1024xbf16>) -> tensor<?x1024xbf16>
   return %n : tensor<?x1024xbf16>
 }
@@ -95,9 +95,9 @@ func.func @head(%h: tensor<?x1024xbf16>, %wn: tensor<1024xbf16>) -> tensor<?x102
 // A panel of these experts is 32 KiB, of the two that a token meets 64 KiB: at most four to a task of 256 KiB.
 // CHECK-LABEL: func.func @experts
 //       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 4 : i64, per = 1 : i64, rows = 12 : i64, tasks = 128 : i64, unit = "one"}
-func.func @experts(%x: tensor<?x512xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<9xi32>, %w: tensor<8x16384x512xbf16>)
-    -> tensor<?x2x16384xbf16> attributes {mm1.entry = "decode"} {
-  %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-      : (tensor<?x512xbf16>, tensor<?x2xi32>, tensor<9xi32>, tensor<8x16384x512xbf16>) -> tensor<?x2x16384xbf16>
+func.func @experts(%x: tensor<?x512xbf16>, %ids: tensor<?x2xi32>, %w: tensor<8x16384x512xbf16>)
+    -> tensor<?x2x16384xbf16> attributes {mm1.entry = "decode", mm1.tokens = 1 : i64, mm1.sequences = 1 : i64} {
+  %y = mm1.expert_linear %x, %ids weights(%w)
+      : (tensor<?x512xbf16>, tensor<?x2xi32>, tensor<8x16384x512xbf16>) -> tensor<?x2x16384xbf16>
   return %y : tensor<?x2x16384xbf16>
 }

@@ -44,26 +44,26 @@ func.func @layouts(%tokens: tensor<?xi32>) -> (tensor<?x96xbf16>, tensor<?x96xbf
 // CHECK: mm1.weight @w1 : tensor<2x96x64xf32, #mm1.tiled<panel = 32, depth = 1>>
 mm1.weight @w1 : tensor<2x96x64xf32> = #mm1.recipe<sources = [#mm1.source<"a" : tensor<2x96x64xf32>>], steps = []>
 // CHECK-LABEL: func.func @decode
-//       CHECK:   mm1.cluster grouped_matmul(%{{.*}}) : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32, #mm1.tiled<panel = 32, depth = 1>>)
+//       CHECK:   mm1.cluster grouped_matmul(%{{.*}}) : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32, #mm1.tiled<panel = 32, depth = 1>>)
 //  CHECK-NEXT:   ^bb0(%{{.*}}, %[[W:.*]]: tensor<2x96x64xf32, #mm1.tiled<panel = 32, depth = 1>>):
 //       CHECK:     mm1.expert_linear %{{.*}} weights(%[[W]])
-func.func @decode(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) -> tensor<?x2x96xf32> {
+func.func @decode(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) -> tensor<?x2x96xf32> {
   %w = mm1.load_weight @w1 : tensor<2x96x64xf32>
-  %y = mm1.cluster grouped_matmul (%x, %order, %offsets, %w)
-      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32> {
-  ^bb0(%a: tensor<?x64xf32>, %b: tensor<?x2xi32>, %c: tensor<3xi32>, %d: tensor<2x96x64xf32>):
-    %0 = mm1.expert_linear %a, %b, %c weights(%d)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
+  %y = mm1.cluster grouped_matmul (%x, %ids, %w)
+      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32> {
+  ^bb0(%a: tensor<?x64xf32>, %b: tensor<?x2xi32>, %d: tensor<2x96x64xf32>):
+    %0 = mm1.expert_linear %a, %b weights(%d)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
     mm1.yield %0 : tensor<?x2x96xf32>
   }
   return %y : tensor<?x2x96xf32>
 }
 // CHECK-LABEL: func.func @prefill
 //       CHECK:   mm1.load_weight @w1 : tensor<2x96x64xf32, #mm1.tiled<panel = 32, depth = 1>>
-func.func @prefill(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) -> tensor<?x2x96xf32> {
+func.func @prefill(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) -> tensor<?x2x96xf32> {
   %w = mm1.load_weight @w1 : tensor<2x96x64xf32>
-  %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
+  %y = mm1.expert_linear %x, %ids weights(%w)
+      : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
   return %y : tensor<?x2x96xf32>
 }
 

@@ -1,4 +1,4 @@
-// RUN: mm1-opt %s --mm1-lower-to-plan --split-input-file --verify-diagnostics
+// RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=1 prefill-tokens=16" --mm1-lower-to-plan --split-input-file --verify-diagnostics
 
 // expected-error @+1 {{expects an 'mm1.entry' of "decode", "prefill" or "head"}}
 func.func @f(%tokens: tensor<?xi32> {mm1.name = "tokens"}) {

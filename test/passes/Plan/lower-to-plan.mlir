@@ -1,6 +1,6 @@
-// RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" --mm1-verify-plan | FileCheck %s
-// RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" > %t.1
-// RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" | diff %t.1 -
+// RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=2 prefill-tokens=20" --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" --mm1-verify-plan | FileCheck %s
+// RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=2 prefill-tokens=20" --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" > %t.1
+// RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=2 prefill-tokens=20" --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" | diff %t.1 -
 
 // What a decoded token costs, over @decode_1 (6 launches) and @head_1 (2). An embedding row: 32 * 4 = 128 bytes; qkv and
 // out_proj: 12 * 32 * 4 + 32 * 4 * 4 = 2048; lm_head: 40 * 32 * 4 = 5120; slopes: 4. A slot is 1 * 4 * 4 * 4 = 64 bytes,

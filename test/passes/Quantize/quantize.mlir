@@ -10,7 +10,7 @@
 // CHECK-LABEL: func.func @decode
 //  CHECK-NEXT:   %[[W:.*]] = mm1.load_weight @w1 : tensor<2x96x64xi8>
 //  CHECK-NEXT:   %[[S:.*]] = mm1.load_weight @w1.scale : tensor<2x96xf32>
-//  CHECK-NEXT:   mm1.expert_linear %{{.*}} weights(%[[W]]) scales(%[[S]]) : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xbf16>
+//  CHECK-NEXT:   mm1.expert_linear %{{.*}} weights(%[[W]]) scales(%[[S]]) : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xbf16>
 //       CHECK:   mm1.linear %{{.*}} weights(%{{.*}}) : (tensor<?x64xbf16>, tensor<96x64xbf16>)
 // Every function that reads the weight is rewritten; two loads of it bring two loads of the scales.
 // CHECK-LABEL: func.func @prefill
@@ -23,21 +23,21 @@
 mm1.weight @w1 : tensor<2x96x64xbf16> = #mm1.recipe<
     sources = [#mm1.source<"0.w1" : tensor<96x64xbf16>>, #mm1.source<"1.w1" : tensor<96x64xbf16>>], steps = [#mm1.stack]>
 mm1.weight @shared : tensor<96x64xbf16> = #mm1.recipe<sources = [#mm1.source<"shared" : tensor<96x64xbf16>>], steps = []>
-func.func @decode(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>)
+func.func @decode(%x: tensor<?x64xbf16>, %ids: tensor<?x2xi32>)
     -> (tensor<?x2x96xbf16>, tensor<?x96xbf16>) {
   %w = mm1.load_weight @w1 : tensor<2x96x64xbf16>
-  %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xbf16>) -> tensor<?x2x96xbf16>
+  %y = mm1.expert_linear %x, %ids weights(%w)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x96x64xbf16>) -> tensor<?x2x96xbf16>
   %v = mm1.load_weight @shared : tensor<96x64xbf16>
   %z = mm1.linear %x weights(%v) : (tensor<?x64xbf16>, tensor<96x64xbf16>) -> tensor<?x96xbf16>
   return %y, %z : tensor<?x2x96xbf16>, tensor<?x96xbf16>
 }
-func.func @prefill(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>)
+func.func @prefill(%x: tensor<?x64xbf16>, %ids: tensor<?x2xi32>)
     -> (tensor<?x2x96xbf16>, tensor<?x2x96xbf16>) {
   %w = mm1.load_weight @w1 : tensor<2x96x64xbf16>
   %v = mm1.load_weight @w1 : tensor<2x96x64xbf16>
-  %y, %z = mm1.expert_linear %x, %order, %offsets weights(%w, %v)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xbf16>, tensor<2x96x64xbf16>)
+  %y, %z = mm1.expert_linear %x, %ids weights(%w, %v)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x96x64xbf16>, tensor<2x96x64xbf16>)
         -> (tensor<?x2x96xbf16>, tensor<?x2x96xbf16>)
   return %y, %z : tensor<?x2x96xbf16>, tensor<?x2x96xbf16>
 }
@@ -52,10 +52,10 @@ func.func @prefill(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: ten
 mm1.weight @w : tensor<2x32x64xbf16> = #mm1.recipe<
     sources = [#mm1.source<"gate_up" : tensor<2x64x64xf32>>],
     steps = [#mm1.slice<axis = 1, offset = 32, size = 32>, #mm1.cast<bf16>]>
-func.func @cast_goes(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) -> tensor<?x2x32xbf16> {
+func.func @cast_goes(%x: tensor<?x64xbf16>, %ids: tensor<?x2xi32>) -> tensor<?x2x32xbf16> {
   %w = mm1.load_weight @w : tensor<2x32x64xbf16>
-  %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x32x64xbf16>) -> tensor<?x2x32xbf16>
+  %y = mm1.expert_linear %x, %ids weights(%w)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x32x64xbf16>) -> tensor<?x2x32xbf16>
   return %y : tensor<?x2x32xbf16>
 }
 
@@ -63,13 +63,13 @@ func.func @cast_goes(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: t
 
 // What came as int8 stays as it is.
 // CHECK: mm1.weight @w : tensor<2x32x64xi8> = <sources = [#mm1.source<"w" : tensor<2x32x64xi8>>], steps = []>
-// CHECK: mm1.expert_linear %{{.*}} scales(%{{.*}}) : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x32x64xi8>, tensor<2x32xf32>)
+// CHECK: mm1.expert_linear %{{.*}} scales(%{{.*}}) : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x32x64xi8>, tensor<2x32xf32>)
 mm1.weight @w : tensor<2x32x64xi8> = #mm1.recipe<sources = [#mm1.source<"w" : tensor<2x32x64xi8>>], steps = []>
 mm1.weight @s : tensor<2x32xf32> = #mm1.recipe<sources = [#mm1.source<"s" : tensor<2x32xf32>>], steps = []>
-func.func @int8_already(%x: tensor<?x64xbf16>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) -> tensor<?x2x32xbf16> {
+func.func @int8_already(%x: tensor<?x64xbf16>, %ids: tensor<?x2xi32>) -> tensor<?x2x32xbf16> {
   %w = mm1.load_weight @w : tensor<2x32x64xi8>
   %s = mm1.load_weight @s : tensor<2x32xf32>
-  %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x32x64xi8>, tensor<2x32xf32>) -> tensor<?x2x32xbf16>
+  %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+      : (tensor<?x64xbf16>, tensor<?x2xi32>, tensor<2x32x64xi8>, tensor<2x32xf32>) -> tensor<?x2x32xbf16>
   return %y : tensor<?x2x32xbf16>
 }

@@ -6,10 +6,10 @@ module {}
 // -----
 
 module attributes {mm1.scheme = "int8-experts"} {
-  func.func @experts_left_out(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>, %w: tensor<2x96x64xf32>) {
+  func.func @experts_left_out(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<2x96x64xf32>) {
     // expected-error @below {{expects int8 weights under scheme 'int8-experts', found 'tensor<2x96x64xf32>'}}
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
     return
   }
 }
@@ -17,11 +17,11 @@ module attributes {mm1.scheme = "int8-experts"} {
 // -----
 
 module attributes {mm1.scheme = "none"} {
-  func.func @nothing_asked_for(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>, %w: tensor<2x96x64xi8>,
+  func.func @nothing_asked_for(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<2x96x64xi8>,
                                %s: tensor<2x96xf32>) {
     // expected-error @below {{expects float weights under scheme 'none', found 'tensor<2x96x64xi8>'}}
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
     return
   }
 }
@@ -39,11 +39,11 @@ module attributes {mm1.scheme = "int8-experts"} {
 // -----
 
 module attributes {mm1.scheme = "int8-experts"} {
-  func.func @weights_are_loaded(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>, %w: tensor<2x96x64xi8>,
+  func.func @weights_are_loaded(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<2x96x64xi8>,
                                 %s: tensor<2x96xf32>) {
     // expected-error @below {{expects weights and scales from 'mm1.load_weight'}}
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
     return
   }
 }
@@ -58,12 +58,12 @@ module attributes {mm1.scheme = "int8-experts"} {
   // expected-note @below {{scales: #mm1.recipe<sources = [#mm1.source<"v"}}
   mm1.weight @v.scale : tensor<2x96xf32> = #mm1.recipe<
       sources = [#mm1.source<"v" : tensor<2x96x64xf32>>], steps = [#mm1.quantize_scales<int8_rows>]>
-  func.func @scales_of_another(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) {
+  func.func @scales_of_another(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) {
     %w = mm1.load_weight @w : tensor<2x96x64xi8>
     %s = mm1.load_weight @v.scale : tensor<2x96xf32>
     // expected-error @below {{multiplies @w with the scales @v.scale, which another recipe makes}}
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
     return
   }
 }
@@ -77,12 +77,12 @@ module attributes {mm1.scheme = "int8-experts"} {
       sources = [#mm1.source<"w" : tensor<2x96x64xf32>>], steps = [#mm1.quantize<int8_rows>]>
   // expected-note @below {{scales: }}
   mm1.weight @s : tensor<2x96xf32> = #mm1.recipe<sources = [#mm1.source<"w" : tensor<2x96xf32>>], steps = []>
-  func.func @plain_scales(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) {
+  func.func @plain_scales(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) {
     %w = mm1.load_weight @w : tensor<2x96x64xi8>
     %s = mm1.load_weight @s : tensor<2x96xf32>
     // expected-error @below {{multiplies @w with the scales @s, which another recipe makes}}
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
     return
   }
 }

@@ -2,9 +2,9 @@
 
 // CHECK: mm1.expert_linear
 module attributes {mm1.scheme = "none"} {
-  func.func @floats(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>, %w: tensor<2x96x64xf32>) {
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
+  func.func @floats(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>, %w: tensor<2x96x64xf32>) {
+    %y = mm1.expert_linear %x, %ids weights(%w)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xf32>) -> tensor<?x2x96xf32>
     return
   }
 }
@@ -17,11 +17,11 @@ module attributes {mm1.scheme = "int8-experts"} {
       sources = [#mm1.source<"w" : tensor<2x96x64xf32>>], steps = [#mm1.quantize<int8_rows>]>
   mm1.weight @w.scale : tensor<2x96xf32> = #mm1.recipe<
       sources = [#mm1.source<"w" : tensor<2x96x64xf32>>], steps = [#mm1.quantize_scales<int8_rows>]>
-  func.func @integers(%x: tensor<?x64xf32>, %order: tensor<?x2xi32>, %offsets: tensor<3xi32>) {
+  func.func @integers(%x: tensor<?x64xf32>, %ids: tensor<?x2xi32>) {
     %w = mm1.load_weight @w : tensor<2x96x64xi8>
     %s = mm1.load_weight @w.scale : tensor<2x96xf32>
-    %y = mm1.expert_linear %x, %order, %offsets weights(%w) scales(%s)
-        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<3xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
+    %y = mm1.expert_linear %x, %ids weights(%w) scales(%s)
+        : (tensor<?x64xf32>, tensor<?x2xi32>, tensor<2x96x64xi8>, tensor<2x96xf32>) -> tensor<?x2x96xf32>
     return
   }
 }

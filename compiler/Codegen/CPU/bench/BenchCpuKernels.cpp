@@ -213,6 +213,7 @@ std::string textOf(const Case &c, int64_t panels) {
     outer += ", %" + name + ": " + type;
   };
   if (c.experts) {
+    argument("ids", "tensor<?x2xi32>");
     argument("order", "tensor<?x2xi32>");
     argument("offsets", "tensor<" + number(c.experts + 1) + "xi32>");
   }
@@ -236,7 +237,7 @@ std::string textOf(const Case &c, int64_t panels) {
       " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
       " : i64} : (" + types + ") -> " + y + " {\n^bb0(" + formals + "):\n" +
       sums + " = " +
-      (c.experts ? "mm1.expert_linear %bx, %border, %boffsets"
+      (c.experts ? "mm1.expert_linear %bx, %bids grouped(%border, %boffsets)"
                  : "mm1.linear %bx") +
       " weights(" + weights + ")" + (isI8 ? " scales(" + scales + ")" : "") +
       " : (" + types + ") -> (" + results + ")\n";
@@ -348,10 +349,12 @@ void Bench::run(const Case &c) {
   Memory scratch(options.threads * (info->scratchBytes + 64),
                  options.hugePages);
   // Token t takes experts 3 t and 3 t + 1.
-  std::vector<int32_t> order, offsets{0};
+  std::vector<int32_t> ids, order, offsets{0};
+  for (int64_t r = 0; c.experts && r < 2 * c.tokens; ++r)
+    ids.push_back((r / 2 * 3 + r % 2) % c.experts);
   for (int64_t e = 0; e < c.experts; ++e) {
     for (int64_t r = 0; r < 2 * c.tokens; ++r)
-      if ((r / 2 * 3 + r % 2) % c.experts == e)
+      if (ids[r] == e)
         order.push_back(r);
     offsets.push_back(order.size());
   }
@@ -362,6 +365,7 @@ void Bench::run(const Case &c) {
   auto buffersOf = [&](int64_t copy) {
     std::vector<void *> buffers{x.data};
     if (c.experts) {
+      buffers.push_back(ids.data());
       buffers.push_back(order.data());
       buffers.push_back(offsets.data());
     }

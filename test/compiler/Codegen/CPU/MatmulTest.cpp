@@ -28,14 +28,25 @@ struct Problem {
   ElementType activation = ElementType::F32, weight = ElementType::F32;
   ElementType result = ElementType::F32;
   int64_t n = 64, k = 64, weights = 1, panels = 1, rows = 12;
+  /// Columns that each weight has more than the one before it.
+  int64_t widening = 0;
   /// 0: linear; else expert_linear.
   int64_t experts = 0, choices = 1;
+  /// The pairs come expert by expert, as group_tokens lists them.
+  bool grouped = true;
   bool inputPerPair = false;
   /// silu(y0) for one weight, silu(y0) * y1 for two.
   bool epilogue = false;
 
   int64_t depth() const { return weight == ElementType::F32 ? 1 : 2; }
-  int64_t tasks() const { return plan::ceilDiv(plan::ceilDiv(n, 32), panels); }
+  /// Products that no epilogue joins have panels of their own.
+  int64_t tasks() const {
+    int64_t all = 0;
+    for (int64_t i = 0; i < results(); ++i)
+      all += plan::ceilDiv(widthOf(i), 32);
+    return plan::ceilDiv(all, panels);
+  }
+  int64_t widthOf(int64_t weight) const { return n + weight * widening; }
   bool hasScales() const { return weight == ElementType::I8; }
   int64_t results() const { return epilogue ? 1 : weights; }
 
@@ -44,22 +55,31 @@ struct Problem {
     std::string pairs = experts ? number(choices) + "x" : "";
     std::string x = "tensor<?x" + (inputPerPair ? pairs : "") + number(k) +
                     "x" + nameOf(activation) + ">";
-    std::string y =
-        "tensor<?x" + pairs + number(n) + "x" + nameOf(result) + ">";
-    std::string w =
-        "tensor<" + e + number(n) + "x" + number(k) + "x" + nameOf(weight) +
-        ", #mm1.tiled<panel = 32, depth = " + number(depth()) + ">>";
-    std::string s =
-        "tensor<" + e + number(n) + "xf32, #mm1.padded<multiple = 32>>";
+    auto y = [&](int64_t i) {
+      return "tensor<?x" + pairs + number(widthOf(i)) + "x" + nameOf(result) +
+             ">";
+    };
+    auto w = [&](int64_t i) {
+      return "tensor<" + e + number(widthOf(i)) + "x" + number(k) + "x" +
+             nameOf(weight) +
+             ", #mm1.tiled<panel = 32, depth = " + number(depth()) + ">>";
+    };
+    auto s = [&](int64_t i) {
+      return "tensor<" + e + number(widthOf(i)) +
+             "xf32, #mm1.padded<multiple = 32>>";
+    };
     std::vector<std::pair<std::string, std::string>> args{{"x", x}};
     if (experts) {
-      args.push_back({"order", "tensor<?x" + number(choices) + "xi32>"});
-      args.push_back({"offsets", "tensor<" + number(experts + 1) + "xi32>"});
+      args.push_back({"ids", "tensor<?x" + number(choices) + "xi32>"});
+      if (grouped) {
+        args.push_back({"order", "tensor<?x" + number(choices) + "xi32>"});
+        args.push_back({"offsets", "tensor<" + number(experts + 1) + "xi32>"});
+      }
     }
     for (int64_t i = 0; i < weights; ++i)
-      args.push_back({"w" + number(i), w});
+      args.push_back({"w" + number(i), w(i)});
     for (int64_t i = 0; hasScales() && i < weights; ++i)
-      args.push_back({"s" + number(i), s});
+      args.push_back({"s" + number(i), s(i)});
 
     auto list = [&](auto make, auto &&range) {
       std::string joined;
@@ -77,40 +97,41 @@ struct Problem {
         joined += (i ? ", " : "") + prefix + number(i);
       return joined;
     };
-    auto repeated = [&](std::string type, int64_t count) {
+    auto results = [&](int64_t count) {
       std::string joined;
       for (int64_t i = 0; i < count; ++i)
-        joined += (i ? ", " : "") + type;
+        joined += (i ? ", " : "") + y(i);
       return "(" + joined + ")";
     };
-    std::string op = experts ? "mm1.expert_linear %bx, %border, %boffsets"
-                             : "mm1.linear %bx";
+    std::string op =
+        experts ? "mm1.expert_linear %bx, %bids" : "mm1.linear %bx";
+    if (experts && grouped)
+      op += " grouped(%border, %boffsets)";
     std::string scales =
         hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
     std::string body = counted("%y", weights) + " = " + op + " weights(" +
                        counted("%bw", weights) + ")" + scales + " : (" +
-                       list(types, args) + ") -> " + repeated(y, weights) +
-                       "\n";
+                       list(types, args) + ") -> " + results(weights) + "\n";
     std::string yields = counted("%y", weights);
     if (epilogue) {
-      body += "%a = mm1.silu %y0 : " + y + "\n";
+      body += "%a = mm1.silu %y0 : " + y(0) + "\n";
       yields = "%a";
       if (weights == 2) {
-        body += "%m = mm1.mul %a, %y1 : " + y + "\n";
+        body += "%m = mm1.mul %a, %y1 : " + y(0) + "\n";
         yields = "%m";
       }
     }
     std::string kind = experts ? "grouped_matmul" : "matmul";
-    std::string outputs = repeated(y, results());
+    std::string outputs = results(this->results());
     return "func.func @f(" + list(outer, args) + ") -> " + outputs + " {\n" +
-           counted("%r", results()) + " = mm1.cluster " + kind + " (" +
+           counted("%r", this->results()) + " = mm1.cluster " + kind + " (" +
            list(names, args) + ") schedule {tasks = " + number(tasks()) +
            " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
            " : i64, rows = " + number(rows) + " : i64} : (" +
            list(types, args) + ") -> " + outputs + " {\n^bb0(" +
            list(inner, args) + "):\n" + body + "mm1.yield " + yields + " : " +
            outputs.substr(1, outputs.size() - 2) + "\n}\nreturn " +
-           counted("%r", results()) + " : " +
+           counted("%r", this->results()) + " : " +
            outputs.substr(1, outputs.size() - 2) + "\n}\n";
   }
 };
@@ -123,13 +144,13 @@ struct Trial {
     x.randomise(seed);
     int64_t experts = std::max<int64_t>(p.experts, 1);
     for (int64_t i = 0; i < p.weights; ++i) {
-      weights.emplace_back(p.weight, experts, p.n, p.k);
+      weights.emplace_back(p.weight, experts, p.widthOf(i), p.k);
       weights.back().randomise(100 + i, 1 / std::sqrt(double(p.k)));
-      scales.emplace_back(ElementType::F32, p.n, experts);
+      scales.emplace_back(ElementType::F32, p.widthOf(i), experts);
       scales.back().randomise(200 + i, 0.01, 0.003);
     }
     for (int64_t i = 0; i < p.results(); ++i)
-      results.emplace_back(p.result, tokens * pairsOfToken(), p.n);
+      results.emplace_back(p.result, tokens * pairsOfToken(), p.widthOf(i));
     if (p.experts)
       group();
   }
@@ -153,6 +174,7 @@ struct Trial {
           sorted.push_back(r);
       starts.push_back(sorted.size());
     }
+    ids = std::make_unique<Vectors>(expertOf);
     order = std::make_unique<Vectors>(sorted);
     offsets = std::make_unique<Vectors>(starts);
   }
@@ -160,8 +182,11 @@ struct Trial {
   void execute(const CompiledKernel &kernel, int64_t calls) {
     std::vector<void *> buffers{x.data()};
     if (p.experts) {
-      buffers.push_back(order->data());
-      buffers.push_back(offsets->data());
+      buffers.push_back(ids->data());
+      if (p.grouped) {
+        buffers.push_back(order->data());
+        buffers.push_back(offsets->data());
+      }
     }
     for (Panels &weight : weights)
       buffers.push_back(weight.data());
@@ -190,8 +215,8 @@ struct Trial {
     double size = p.hasScales() ? 127 * 0.02 : 1 / std::sqrt(double(p.k));
     double absolute = 4e-7 * size * p.k;
     for (int64_t pair = 0; pair < tokens * pairsOfToken(); ++pair)
-      for (int64_t o = 0; o < p.n; ++o)
-        for (int64_t i = 0; i < p.results(); ++i) {
+      for (int64_t i = 0; i < p.results(); ++i)
+        for (int64_t o = 0; o < p.widthOf(i); ++o) {
           double wanted = sum(i, pair, o);
           if (p.epilogue)
             wanted = silu(wanted) * (p.weights == 2 ? sum(1, pair, o) : 1);
@@ -213,8 +238,8 @@ struct Trial {
   std::vector<Panels> weights;
   std::vector<Vectors> scales;
   std::vector<Rows> results;
-  std::vector<int64_t> expertOf;
-  std::unique_ptr<Vectors> order, offsets;
+  std::vector<int32_t> expertOf;
+  std::unique_ptr<Vectors> ids, order, offsets;
 };
 
 /// Checks values for several T, with the tasks cut differently each time.
@@ -277,22 +302,61 @@ TEST(Matmul, SeveralWeightsAndEpilogue) {
   }
 }
 
+TEST(Matmul, WeightsOfDifferentWidths) {
+  for (ElementType weight :
+       {ElementType::F32, ElementType::BF16, ElementType::I8})
+    for (int64_t panels : {1, 3})
+      expectRight({.activation = ElementType::BF16,
+                   .weight = weight,
+                   .result = ElementType::BF16,
+                   .n = 40,
+                   .k = 48,
+                   .weights = 3,
+                   .panels = panels,
+                   .widening = 30},
+                  {1, 2, 14});
+}
+
 TEST(GroupedMatmul, ExpertsWithAndWithoutRows) {
   for (ElementType weight :
        {ElementType::F32, ElementType::BF16, ElementType::I8})
     for (bool perPair : {false, true})
-      expectRight({.activation = ElementType::BF16,
-                   .weight = weight,
-                   .result = ElementType::BF16,
-                   .n = 70,
-                   .k = 48,
-                   .weights = 2,
-                   .panels = 2,
-                   .experts = 4,
-                   .choices = 2,
-                   .inputPerPair = perPair,
-                   .epilogue = true},
-                  {1, 2, 5, 33});
+      for (bool grouped : {false, true})
+        expectRight({.activation = ElementType::BF16,
+                     .weight = weight,
+                     .result = ElementType::BF16,
+                     .n = 70,
+                     .k = 48,
+                     .weights = 2,
+                     .panels = 2,
+                     .experts = 4,
+                     .choices = 2,
+                     .grouped = grouped,
+                     .inputPerPair = perPair,
+                     .epilogue = true},
+                    {1, 2, 5, 33});
+}
+
+/// Which pairs share a pass over an expert's weights changes no bit.
+TEST(GroupedMatmul, GroupingChangesNoBit) {
+  for (const CPUTarget *target : targetsHere()) {
+    Problem grouped{.activation = ElementType::BF16,
+                    .weight = ElementType::I8,
+                    .result = ElementType::F32,
+                    .n = 70,
+                    .k = 48,
+                    .experts = 4,
+                    .choices = 2};
+    Problem alone = grouped;
+    alone.grouped = false;
+    auto first = CompiledKernel::compile(grouped.text(), *target);
+    auto second = CompiledKernel::compile(alone.text(), *target);
+    ASSERT_TRUE(first && second);
+    Trial a(grouped, 33), b(alone, 33);
+    a.execute(*first, 1);
+    b.execute(*second, 2);
+    EXPECT_TRUE(a.results[0].bytes == b.results[0].bytes) << target->name.str();
+  }
 }
 
 /// Row r of T rows has the bits that it has alone.

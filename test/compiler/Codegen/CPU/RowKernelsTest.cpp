@@ -41,6 +41,61 @@ TEST(Elementwise, GatesAndPadsOddWidths) {
   }
 }
 
+/// The pieces of a norm: sums of squares of stretches, which the other pieces
+/// add in order.
+TEST(RowReduction, SumsSquaresOfStretches) {
+  for (const CPUTarget *target : targetsHere())
+    for (auto [columns, parts] :
+         {std::pair<int64_t, int64_t>{64, 4}, {45, 1}, {90, 9}, {512, 16}}) {
+      std::string x = "tensor<?x" + std::to_string(columns) + "xbf16>";
+      std::string y = "tensor<?x" + std::to_string(columns) + "xf32>";
+      std::string sums = "tensor<?x" + std::to_string(parts) + "xf32>";
+      std::string schedule =
+          " schedule {tasks = 1 : i64, unit = \"tokens\", per = 2 : i64} : ";
+      auto sum = CompiledKernel::compile(
+          "func.func @f(%x: " + x + ") -> " + sums +
+              " { %s = mm1.cluster row_reduction (%x)" + schedule + "(" + x +
+              ") -> " + sums + " {\n^bb0(%a: " + x +
+              "):\n%s = mm1.sum_squares %a : " + x + " -> " + sums +
+              "\nmm1.yield %s : " + sums + "\n}\nreturn %s : " + sums + "\n}",
+          *target);
+      auto norm = CompiledKernel::compile(
+          "func.func @f(%x: " + x + ", %s: " + sums + ") -> " + y +
+              " { %y = mm1.cluster elementwise (%x, %s)" + schedule + "(" + x +
+              ", " + sums + ") -> " + y + " {\n^bb0(%a: " + x + ", %b: " +
+              sums + "):\n%y = mm1.norm_rows %a, %b width = " +
+              std::to_string(columns) + " eps = 1.0e-6 : (" + x + ", " + sums +
+              ") -> " + y + "\nmm1.yield %y : " + y + "\n}\nreturn %y : " + y +
+              "\n}",
+          *target);
+      ASSERT_TRUE(sum && norm);
+      int64_t tokens = 5;
+      Rows in(ElementType::BF16, tokens, columns);
+      Rows squares(ElementType::F32, tokens, parts);
+      Rows out(ElementType::F32, tokens, columns);
+      in.randomise(3, 2.0);
+      sum->run({in.data(), squares.data()}, {.tokens = tokens}, 2);
+      norm->run({in.data(), squares.data(), out.data()}, {.tokens = tokens}, 2);
+      for (int64_t r = 0; r < tokens; ++r) {
+        double all = 0;
+        for (int64_t p = 0; p < parts; ++p) {
+          double wanted = 0;
+          for (int64_t c = 0; c < columns / parts; ++c)
+            wanted += std::pow(in.at(r, p * (columns / parts) + c), 2);
+          all += wanted;
+          // At most 128 positive terms, each rounded once.
+          ASSERT_TRUE(isClose(squares.at(r, p), wanted, 4e-6, 0))
+              << columns << " columns, part " << p;
+        }
+        double factor = 1 / std::sqrt(all / double(columns) + 1e-6);
+        for (int64_t c = 0; c < columns; ++c)
+          ASSERT_TRUE(isClose(out.at(r, c), in.at(r, c) * factor, 4e-6, 1e-30));
+      }
+      EXPECT_TRUE(squares.paddingIsZero());
+      EXPECT_TRUE(squares.bytes.guardIsIntact());
+    }
+}
+
 /// Angles of a long context and the rotation of heads whose rotary part is not
 /// a whole vector wide.
 TEST(Elementwise, RotatesHeadsOfAnyWidth) {

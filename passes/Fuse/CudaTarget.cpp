@@ -1,0 +1,342 @@
+//===- CudaTarget.cpp - What the kernels of NVIDIA GPUs can do ------------===//
+// A task is a block of threads. The forms, by the anchors they hold:
+//
+//   (none)                       rows, or places of any shape
+//   row_reduction                rows, with what feeds and follows the norm
+//   matmul                       with what follows each product
+//   row_reduction, matmul        few rows: every block makes the norm again
+//   grouped_matmul
+//   routing, grouped_matmul      few rows: every block chooses experts again
+//   recurrence                   with what follows it
+//   recurrence, row_reduction    and the sums of squares of each head's part
+//   cache_append / attention     with what makes the rows they load
+//   cache_append, attention      one token of each sequence: rope, append and
+//                                attend in one
+//   routing / selection
+//
+// "Few rows" are what one block of a matmul holds at once. What stands in front
+// of a matmul is then made by every block, and the first block of each row
+// stores it where others need it too. Sizes follow gpu-matmul's rule: as many
+// blocks as multiprocessors, each with whole stretches of weights.
+//===----------------------------------------------------------------------===//
+#include "passes/Fuse/Target.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::mm1;
+
+namespace {
+
+/// Rows of activations that a matmul's block holds at once.
+constexpr int64_t kFewRows = 16;
+constexpr int64_t kWarps = 8;
+
+/// \param bytesPerSecond,flopsPerSecond  of the whole GPU, from memory and in
+///                                       float32
+TargetFacts cudaFacts(StringRef name, ArrayRef<int64_t> multiprocessors,
+                      double bytesPerSecond, double flopsPerSecond) {
+  double share = 1.0 / double(multiprocessors.front());
+  return {
+      .name = name,
+      // A warp reads a weight's row 16 bytes a lane: one depth is 512 bytes,
+      // and a panel is one stream of memory.
+      .panel = 4,
+      .depthF32 = 128,
+      .depthBF16 = 256,
+      .depthI8 = 512,
+      .rowMultiple = 32,
+      .tileRows = 8,
+      .matmulWarps = 4,
+      .rowWarps = 8,
+      .workers = multiprocessors,
+      .streamBytes = 256 << 10,
+      .residentBytes = 512 << 10,
+      .rowTaskBytes = 1, // a task is one row
+      .minTasks = multiprocessors.front(),
+      .queryTokens = 16,
+      .chunkTokens = 64,
+      .streamBytesPerSecond = bytesPerSecond * share,
+      .cacheBytesPerSecond = 2 * bytesPerSecond * share,
+      .flopsPerSecond = flopsPerSecond * share,
+      .taskSeconds = 0.3e-6,
+      .launchSeconds = 1.2e-6,
+      .manyTokens = 512,
+      .groupFromTokens = kFewRows + 1,
+      .defersNorms = true,
+  };
+}
+
+std::string spell(ArrayRef<AnchorKind> kinds) {
+  std::string text;
+  for (AnchorKind kind : kinds)
+    text += (text.empty() ? "" : ", ") + stringifyAnchorKind(kind).str();
+  return text;
+}
+
+/// A list of anchors that some kernel holds: which of them is the one that
+/// decides the loops.
+struct Form {
+  SmallVector<AnchorKind, 2> kinds;
+  unsigned main;
+};
+
+const Form *findForm(ArrayRef<AnchorKind> kinds) {
+  using Kind = AnchorKind;
+  static const Form forms[] = {
+      {{Kind::RowReduction}, 0},
+      {{Kind::Matmul}, 0},
+      {{Kind::RowReduction, Kind::Matmul}, 1},
+      {{Kind::GroupedMatmul}, 0},
+      {{Kind::Routing, Kind::GroupedMatmul}, 1},
+      {{Kind::Recurrence}, 0},
+      {{Kind::Recurrence, Kind::RowReduction}, 0},
+      {{Kind::CacheAppend}, 0},
+      {{Kind::Attention}, 0},
+      {{Kind::CacheAppend, Kind::Attention}, 1},
+      {{Kind::Routing}, 0},
+  };
+  for (const Form &form : forms)
+    if (ArrayRef<AnchorKind>(form.kinds) == kinds)
+      return &form;
+  return nullptr;
+}
+
+Refusal refuse(Operation *op, const Twine &why) { return {op, why.str()}; }
+
+/// Whether the op sums up all choices of a place.
+bool readsChoices(Operation *op) {
+  auto reader = cast<RowOpInterface>(op);
+  return llvm::any_of(op->getOpOperands(), [&](OpOperand &use) {
+    return reader.getReach(use.getOperandNumber()) == Reach::Choices;
+  });
+}
+
+class CudaTarget final : public Target {
+public:
+  explicit CudaTarget(const TargetFacts &facts) : Target(facts) {}
+
+  std::optional<Refusal> accepts(const ClusterView &cluster) const override {
+    SmallVector<AnchorKind> kinds = cluster.kinds();
+    const Form *form = findForm(kinds);
+    if (!form && !kinds.empty())
+      return refuse(cluster.anchors().back(),
+                    "no " + name() + " kernel is '" + spell(kinds) + "'");
+    AnchorOpInterface main =
+        form ? cluster.anchors()[form->main] : AnchorOpInterface();
+    for (Operation *op : cluster.ops()) {
+      if (main && op == main.getOperation())
+        continue;
+      if (auto why = main && cluster.isBehind(op, main)
+                         ? checkBehind(cluster, main, op)
+                         : checkInFront(cluster, main, op))
+        return why;
+    }
+    return std::nullopt;
+  }
+
+  ScheduleChoice schedule(const ClusterView &cluster) const override;
+  void fitGrid(const ClusterView &cluster,
+               ScheduleChoice &choice) const override {}
+
+private:
+  static bool hasFewRows(const ClusterView &cluster) {
+    return cluster.bucket().tokens <= kFewRows;
+  }
+  /// Whether each of its blocks would make what stands in front of it again.
+  static bool repeatsWhatIsInFront(AnchorOpInterface main) {
+    return main && (main.getAnchorKind() == AnchorKind::Matmul ||
+                    main.getAnchorKind() == AnchorKind::GroupedMatmul);
+  }
+
+  /// An op whose results the main anchor (or another op in front) reads.
+  std::optional<Refusal> checkInFront(const ClusterView &cluster,
+                                      AnchorOpInterface main,
+                                      Operation *op) const {
+    if (repeatsWhatIsInFront(main) && !hasFewRows(cluster))
+      return refuse(op, "it stands in front of '" +
+                            main->getName().getStringRef() +
+                            "' and would be made again by every block, for " +
+                            Twine(cluster.bucket().tokens) + " rows each");
+    for (Value result : op->getResults()) {
+      if (cluster.isStored(result) && main &&
+          main.getAnchorKind() == AnchorKind::Attention &&
+          !isa<StateUpdateOpInterface>(op))
+        return refuse(op, "it cannot be stored: the kernel of '" +
+                              main->getName().getStringRef() +
+                              "' loads rows without storing them");
+      for (OpOperand *use : cluster.readers(result))
+        if (!readsInRegister(*use) && !holdsRow(use->getOwner()))
+          return refuse(op, "it cannot stand in front of '" +
+                                use->getOwner()->getName().getStringRef() +
+                                "', which reads operand " +
+                                Twine(use->getOperandNumber()) +
+                                " where it was not made");
+    }
+    return std::nullopt;
+  }
+
+  /// Whether the kernels that hold this op have whole rows of what it reads at
+  /// hand: anchors, and what sums up the choices that a block made.
+  static bool holdsRow(Operation *reader) {
+    return isa<AnchorOpInterface>(reader) || readsChoices(reader);
+  }
+
+  /// An op that reads what the main anchor makes.
+  std::optional<Refusal> checkBehind(const ClusterView &cluster,
+                                     AnchorOpInterface main,
+                                     Operation *op) const {
+    for (OpOperand &use : op->getOpOperands()) {
+      Operation *maker = cluster.maker(use.get());
+      if (!maker ||
+          (maker != main.getOperation() && !cluster.isBehind(maker, main)))
+        continue; // from memory, or from the row in front
+      if (readsInRegister(use))
+        continue;
+      if (auto why = checkGather(cluster, main, use))
+        return why;
+    }
+    return std::nullopt;
+  }
+
+  /// An op that reads more than its own place of what a block has made.
+  std::optional<Refusal> checkGather(const ClusterView &cluster,
+                                     AnchorOpInterface main,
+                                     OpOperand &use) const {
+    Operation *op = use.getOwner();
+    Reach reach = cast<RowOpInterface>(op).getReach(use.getOperandNumber());
+    if (reach == Reach::Choices) {
+      // One block makes all choices of a token's columns.
+      if (main.getAnchorKind() == AnchorKind::GroupedMatmul &&
+          hasFewRows(cluster) && !cast<ExpertLinearOp>(main).getOrder())
+        return std::nullopt;
+      return refuse(
+          op, "it needs all choices of a token, which blocks of a grouped "
+              "matmul make apart");
+    }
+    auto reduction = dyn_cast<RowReductionOpInterface>(op);
+    if (reduction && reduction.yieldsSums() &&
+        reduction.getReducedParts() % main.getRowParts() == 0)
+      return std::nullopt;
+    return refuse(op, "it needs a whole row of what '" +
+                          main->getName().getStringRef() +
+                          "' makes, which several blocks make");
+  }
+};
+
+//===--------------------------------- Schedules ------------------------------===//
+
+/// Columns of output a block of a matmul with few rows makes: those that leave
+/// the busiest multiprocessor the least to read, and among equals the most.
+int64_t columnsPerBlock(int64_t columns, int64_t copies, int64_t processors) {
+  int64_t best = 0, least = 0;
+  for (int64_t each : {64, 48, 32, 24, 16, 8}) {
+    int64_t blocks = llvm::divideCeil(columns, each) * copies;
+    int64_t load = llvm::divideCeil(blocks, processors) * each;
+    if (!best || load < least) {
+      best = each;
+      least = load;
+    }
+  }
+  return best;
+}
+
+/// Output columns of all products; those that one epilogue joins count once.
+int64_t totalColumns(const ClusterView &cluster, MatmulOpInterface matmul) {
+  int64_t columns = 0;
+  for (ArrayRef<unsigned> products : jointProducts(cluster, matmul)) {
+    RankedTensorType type = matmul.getMatrixType(products.front());
+    columns += type.getDimSize(type.getRank() - 2);
+  }
+  return columns;
+}
+
+} // namespace
+
+ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
+  SmallVector<AnchorKind> kinds = cluster.kinds();
+  const Form *form = findForm(kinds);
+  ScheduleChoice choice;
+  choice.set(knob::kWarps, kWarps);
+  choice.unit = CountedBy::Tokens;
+  if (!form)
+    return choice;
+  AnchorOpInterface main = cluster.anchors()[form->main];
+  int64_t processors = facts().workers.front();
+  switch (main.getAnchorKind()) {
+  case AnchorKind::Matmul: {
+    // A block's warps share its panels, for all rows.
+    auto matmul = cast<MatmulOpInterface>(main.getOperation());
+    int64_t panels =
+        llvm::divideCeil(totalColumns(cluster, matmul), facts().panel);
+    choice.unit = CountedBy::One;
+    choice.set(knob::kWarps, facts().matmulWarps);
+    choice.set(knob::kRows, facts().tileRows);
+    choice.set(knob::kPanels, std::min(facts().matmulWarps, panels));
+    choice.tasks = llvm::divideCeil(panels, *choice.get(knob::kPanels));
+    break;
+  }
+  case AnchorKind::GroupedMatmul: {
+    auto matmul = cast<MatmulOpInterface>(main.getOperation());
+    int64_t columns = matmul.getMatrixType().getDimSize(1),
+            choices = matmul.getNumChoices();
+    // A combined token's choices are made by one block, else each by its own.
+    bool combines = llvm::any_of(cluster.ops(), readsChoices);
+    if (!cast<ExpertLinearOp>(main).getOrder()) {
+      int64_t copies = combines ? 1 : choices;
+      int64_t each = columnsPerBlock(columns, copies, processors);
+      choice.set(knob::kColumns, each);
+      choice.tasks = llvm::divideCeil(columns, each) * copies;
+      break;
+    }
+    // Items of the groups, shared by as many blocks as there are processors.
+    choice.unit = CountedBy::One;
+    choice.set(knob::kColumns, 128);
+    choice.tasks = processors;
+    break;
+  }
+  case AnchorKind::Recurrence: {
+    constexpr int64_t kStepChannels = 32, kChunkChannels = 64;
+    auto state = cast<RankedTensorType>(
+        main->getOperand(cast<StateUpdateOpInterface>(main.getOperation())
+                             .getStateUpdates()
+                             .front()
+                             .operand)
+            .getType());
+    int64_t channels =
+        cluster.bucket().hasOneTokenEach() ? kStepChannels : kChunkChannels;
+    choice.unit = CountedBy::Sequences;
+    choice.set(knob::kChunk, facts().chunkTokens);
+    choice.tasks =
+        main.getRowParts() * llvm::divideCeil(state.getDimSize(3), channels);
+    break;
+  }
+  case AnchorKind::CacheAppend:
+    choice.unit = CountedBy::Sequences;
+    choice.tasks = main.getRowParts();
+    break;
+  case AnchorKind::Attention:
+    choice.tasks = main.getRowParts();
+    if (!cluster.bucket().hasOneTokenEach())
+      choice.set(knob::kPer, facts().queryTokens);
+    break;
+  case AnchorKind::Routing:
+    if (cast<RowOpInterface>(main.getOperation()).getReach(0) == Reach::Batch)
+      choice.unit = CountedBy::One;
+    break;
+  case AnchorKind::RowReduction:
+    break;
+  case AnchorKind::Elementwise:
+  case AnchorKind::Collective:
+    llvm_unreachable("accepts() refuses it");
+  }
+  return choice;
+}
+
+std::unique_ptr<Target> mm1::makeCudaTarget(StringRef name,
+                                            ArrayRef<int64_t> multiprocessors,
+                                            double bytesPerSecond,
+                                            double flopsPerSecond) {
+  return std::make_unique<CudaTarget>(
+      cudaFacts(name, multiprocessors, bytesPerSecond, flopsPerSecond));
+}
