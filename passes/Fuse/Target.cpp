@@ -37,17 +37,16 @@ static Target cpu() {
   };
 }
 
-/// A warp reads a weight's row 16 bytes a lane: one depth is 512 bytes, and a panel is one stream of memory.
+/// Tiles of 64 rows are what wgmma and bulk copies take; the warp of a matmul
+/// reads 4 lines of each.
 /// \param bytesPerSecond,flopsPerSecond  of the whole GPU, from memory and in float32
 static Target gpu(StringRef name, ArrayRef<int64_t> multiprocessors,
                   double bytesPerSecond, double flopsPerSecond) {
   double share = 1.0 / double(multiprocessors.front());
   return {
       .name = name,
+      .swizzledRows = 64,
       .panel = 4,
-      .depthF32 = 128,
-      .depthBF16 = 256,
-      .depthI8 = 512,
       .rowMultiple = 32,
       .tileRows = 8,
       .matmulWarps = 4,

@@ -14,12 +14,18 @@ namespace mlir::mm1 {
 struct Target {
   StringRef name;
 
-  // Layout of weights. A panel is some output columns that lie together, so that one vector (or warp) makes them at once.
+  // Layout of weights. Matrices lie in panels (#mm1.tile) or in swizzled tiles
+  // (#mm1.swizzle) of so many rows; 0: in panels.
+  int64_t swizzledRows = 0;
+  // Output columns that one vector (or warp) makes at once, and that a panel
+  // holds. In swizzled tiles their lines are neighbours.
   int64_t panel;
-  // How many k lie together for each column of a panel, by type of weight: what one instruction multiplies and sums
-  // (a CPU does a pair of bf16, and widens int8 to a pair), or one load brings.
-  int64_t depthF32, depthBF16, depthI8;
-  // Rows of vectors, scales and tables are padded to a multiple of this many columns.
+  // How many k lie together for each column of a panel, by type of weight: what
+  // one instruction multiplies and sums (a CPU does a pair of bf16, and widens
+  // int8 to a pair). Of panels alone.
+  int64_t depthF32 = 0, depthBF16 = 0, depthI8 = 0;
+  // Rows of vectors, scales and tables, and of matrices that are not worth
+  // tiles, are padded to a multiple of this many columns.
   int64_t rowMultiple;
 
   // Register tile of a matmul: rows of activations against one panel; with n weights, tileRows / n against n panels.

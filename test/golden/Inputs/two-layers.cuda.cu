@@ -86,10 +86,10 @@ embedding_rms_norm_0(
 // linear_silu_0
 // What    out0 = silu(linear(in0, in1))
 // Shapes  in0 [T, 32] bf16
-//         in1 [192, 32] bf16 in panels of 4 x 256
+//         in1 [192, 32] bf16 in swizzled tiles of 64 rows, natural order
 //         out0 [T, 192] bf16
 // Launch  grid 12, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 98304 bytes of weights for every 8 rows
+// Bound   memory: 24576 bytes of weights for every 8 rows
 DP_KERNEL(128)
 linear_silu_0(
     const dp::bf16 *__restrict__ in0,
@@ -101,13 +101,12 @@ linear_silu_0(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 32; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(dp::swizzled_chunk<64, 1>(in1, panel * 4 + c, k));
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
@@ -148,10 +147,10 @@ linear_silu_0(
 // linear_0
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
-//         in1 [64, 32] bf16 in panels of 4 x 256
+//         in1 [64, 32] bf16 in swizzled tiles of 64 rows, natural order
 //         out0 [T, 64] bf16
 // Launch  grid 4, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 32768 bytes of weights for every 8 rows
+// Bound   memory: 8192 bytes of weights for every 8 rows
 DP_KERNEL(128)
 linear_0(
     const dp::bf16 *__restrict__ in0,
@@ -163,13 +162,12 @@ linear_0(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 32; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(dp::swizzled_chunk<64, 1>(in1, panel * 4 + c, k));
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
@@ -255,11 +253,11 @@ rms_norm_sigmoid_gate_0(
 // linear_residual_0
 // What    out0 = residual(in2, linear(in0, in1))
 // Shapes  in0 [T, 64] bf16
-//         in1 [32, 64] bf16 in panels of 4 x 256
+//         in1 [32, 64] bf16
 //         in2 [T, 32] bf16
 //         out0 [T, 32] bf16
 // Launch  grid 2, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 16384 bytes of weights for every 8 rows
+// Bound   memory: 4096 bytes of weights for every 8 rows
 DP_KERNEL(128)
 linear_residual_0(
     const dp::bf16 *__restrict__ in0,
@@ -272,13 +270,12 @@ linear_residual_0(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 64; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 64; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(in1 + dp::i64(panel * 4 + c) * 64 + k);
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
@@ -358,10 +355,10 @@ rms_norm_0(
 // linear_1
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
-//         in1 [2, 32] f32 in panels of 4 x 128
+//         in1 [2, 32] f32
 //         out0 [T, 2] f32
 // Launch  grid 1, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 2048 bytes of weights for every 8 rows
+// Bound   memory: 256 bytes of weights for every 8 rows
 DP_KERNEL(128)
 linear_1(
     const dp::bf16 *__restrict__ in0,
@@ -373,13 +370,12 @@ linear_1(
   for (int panel = dp::block() * 1 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const float *panel0 = in1 + dp::i64(panel) * 512 + dp::lane() * 4;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 4; k < 32; ++step, k += 128) {
+      for (int k = dp::lane() * 4; k < 32; k += 128) {
         dp::Vector<float, 4> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<4>(panel0 + dp::i64(step) * 512 + c * 128);
+          w0[c] = dp::stream_vector<4>(in1 + dp::i64(dp::min(panel * 4 + c, 1)) * 32 + k);
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
@@ -480,12 +476,12 @@ combine_residual_rms_norm_0(
 // What    out0 = linear(in0, in1, in2)#0
 //         out1 = linear(in0, in1, in2)#1
 // Shapes  in0 [T, 32] bf16
-//         in1 [32, 32] bf16 in panels of 4 x 256
-//         in2 [32, 32] bf16 in panels of 4 x 256
+//         in1 [32, 32] bf16
+//         in2 [32, 32] bf16
 //         out0 [T, 32] bf16
 //         out1 [T, 32] bf16
 // Launch  grid 2, block 128; a warp does 4 columns at a time, for 4 rows at a time
-// Bound   memory: 32768 bytes of weights for every 4 rows
+// Bound   memory: 4096 bytes of weights for every 4 rows
 DP_KERNEL(128)
 linear_2(
     const dp::bf16 *__restrict__ in0,
@@ -499,19 +495,17 @@ linear_2(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 4) {
       const int count = dp::min(numRows - firstRow, 4);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[4][4] = {};
-      const dp::bf16 *panel1 = in2 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums1[4][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 32; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(in1 + dp::i64(panel * 4 + c) * 32 + k);
         dp::Vector<dp::bf16, 8> w1[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w1[c] = dp::stream_vector<8>(panel1 + dp::i64(step) * 1024 + c * 256);
+          w1[c] = dp::stream_vector<8>(in2 + dp::i64(panel * 4 + c) * 32 + k);
         DP_UNROLL
         for (int r = 0; r < 4; ++r) {
           if (r < count) {
@@ -632,10 +626,10 @@ gather_rows_rms_norm_0(
 // linear_3
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
-//         in1 [96, 32] bf16 in panels of 4 x 256
+//         in1 [96, 32] bf16 in swizzled tiles of 64 rows, natural order
 //         out0 [T, 96] f32
 // Launch  grid 6, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 49152 bytes of weights for every 8 rows
+// Bound   memory: 16384 bytes of weights for every 8 rows
 DP_KERNEL(128)
 linear_3(
     const dp::bf16 *__restrict__ in0,
@@ -647,13 +641,12 @@ linear_3(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 32; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(dp::swizzled_chunk<64, 1>(in1, panel * 4 + c, k));
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {

@@ -31,9 +31,9 @@ void expectGolden(const std::string &name, const std::string &source) {
   EXPECT_EQ(emitted.text, golden.str());
 }
 
-std::string
-matmul(const std::string &schedule, const std::string &epilogue,
-       const std::string &encoding = "#mm1.tiled<panel = 4, depth = 256>") {
+std::string matmul(
+    const std::string &schedule, const std::string &epilogue,
+    const std::string &encoding = "#mm1.swizzled<rows = 64, order = natural>") {
   std::string w =
       "tensor<192x64xbf16" + (encoding.empty() ? "" : ", " + encoding) + ">";
   return R"(
@@ -62,11 +62,11 @@ TEST(CudaText, LinearSilu) {
 
 TEST(CudaText, LinearInt8Residual) {
   expectGolden("linear_int8_residual", R"(
-    func.func @f(%x: tensor<?x96xbf16>, %w: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %s: tensor<70xf32, #mm1.padded<multiple = 32>>, %r: tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+    func.func @f(%x: tensor<?x96xbf16>, %w: tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, %s: tensor<70xf32, #mm1.padded<multiple = 32>>, %r: tensor<?x70xbf16>) -> tensor<?x70xbf16> {
       %y = mm1.cluster matmul (%x, %w, %s, %r) schedule {panels = 4, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4}
-          : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>, tensor<?x70xbf16>) -> tensor<?x70xbf16> {
-      ^bb0(%a: tensor<?x96xbf16>, %b: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %c: tensor<70xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x70xbf16>):
-        %0 = mm1.linear %a weights(%b) scales(%c) : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>) -> tensor<?x70xbf16>
+          : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, tensor<70xf32, #mm1.padded<multiple = 32>>, tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+      ^bb0(%a: tensor<?x96xbf16>, %b: tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, %c: tensor<70xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x70xbf16>):
+        %0 = mm1.linear %a weights(%b) scales(%c) : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, tensor<70xf32, #mm1.padded<multiple = 32>>) -> tensor<?x70xbf16>
         %1 = mm1.residual %d, %0 alpha = 3.5565588200778455 beta = 1.0 : tensor<?x70xbf16>
         mm1.yield %1 : tensor<?x70xbf16>
       }
@@ -148,7 +148,11 @@ TEST(CudaText, RefusesWhatItCannotRead) {
   expectError(
       matmul(kMatmulSchedule, "mm1.silu %0",
              "#mm1.tiled<panel = 32, depth = 2>"),
-      "expects weights with encoding #mm1.tiled<panel = 4, depth = 256>");
+      "expects weights with encoding #mm1.swizzled, or #mm1.padded to a "
+      "multiple of 8, found");
+  expectError( // rows of 100: not every one starts at a multiple of 16 bytes
+      matmul(kMatmulSchedule, "mm1.silu %0", "#mm1.padded<multiple = 50>"),
+      "#mm1.padded to a multiple of 8, found");
   expectError(matmul(kMatmulSchedule, "mm1.silu %0", ""),
               "run tile-weights for a CUDA target");
   expectError(
