@@ -52,7 +52,8 @@ public:
 /// A golden checkpoint and its plan.
 struct PackedModel {
   explicit PackedModel(const std::string &folder,
-                       const std::string &scheme = "none")
+                       const std::string &scheme = "none",
+                       const std::string &target = "cpu")
       : folder(folder) {
     context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect,
                         mlir::func::FuncDialect>();
@@ -66,6 +67,7 @@ struct PackedModel {
     module = std::move(*imported);
     mlir::mm1::PipelineOptions options;
     options.scheme = scheme;
+    options.target = target;
     options.maxSequences = 2;
     options.maxContext = 100;
     options.prefillTokens = 20;

@@ -59,47 +59,50 @@ protected:
            rows * columns * plan::elementBytes(type.getElementType());
   }
 
+  struct Shape {
+    const char *name;
+    int64_t rows, columns;
+  };
+  void expectNoPadding(std::initializer_list<Shape> shapes) {
+    for (const Shape &shape : shapes)
+      for (const char *element : {"bf16", "i8"})
+        EXPECT_EQ(padding(shape.rows, shape.columns, element), 0)
+            << shape.name << " " << element;
+  }
+
   MLIRContext context;
 };
 
-struct Shape {
-  const char *name;
-  int64_t rows, columns;
-};
-
-// model-spec 5.5: nothing is padded.
+// Shapes of model-spec 5.5.
 TEST_F(TileWeightsTest, M1OnEightRanks) {
-  for (Shape shape : {Shape{"lightning qkv", 3072, 6144},
-                      {"output gate", 1024, 6144},
-                      {"qkv and gate", 4096, 6144},
-                      {"softmax qkv", 1280, 6144},
-                      {"softmax q", 1024, 6144},
-                      {"softmax k or v", 128, 6144},
-                      {"out_proj, o", 6144, 1024},
-                      {"w1, w3", 1152, 6144},
-                      {"w1 and w3", 2304, 6144},
-                      {"w2", 6144, 1152}})
-    for (const char *element : {"bf16", "i8"})
-      EXPECT_EQ(padding(shape.rows, shape.columns, element), 0)
-          << shape.name << " " << element;
+  expectNoPadding({{"lightning qkv", 3072, 6144},
+                   {"output gate", 1024, 6144},
+                   {"qkv and gate", 4096, 6144},
+                   {"softmax qkv", 1280, 6144},
+                   {"softmax q", 1024, 6144},
+                   {"softmax k or v", 128, 6144},
+                   {"out_proj, o", 6144, 1024},
+                   {"w1, w3", 1152, 6144},
+                   {"w1 and w3", 2304, 6144},
+                   {"w2", 6144, 1152}});
   // 25008 rows in 391 tiles of 64: 25024.
   EXPECT_EQ(padding(25008, 6144, "bf16"), 16 * 6144 * 2);
   // The router would double, and lies in rows.
   EXPECT_EQ(padding(32, 6144, "f32"), std::nullopt);
 }
 
-// On one device nothing is padded at all; on sixteen ranks 576 k of w2 end in
-// half a line of int8 (11 %), and the head in 24 rows short of a tile.
-TEST_F(TileWeightsTest, M1OnOtherNumbersOfRanks) {
-  for (Shape shape : {Shape{"lightning qkv", 24576, 6144},
-                      {"softmax k or v", 1024, 6144},
-                      {"out_proj, o", 6144, 8192},
-                      {"w1, w3", 9216, 6144},
-                      {"w2", 6144, 9216},
-                      {"head", 200064, 6144}})
-    for (const char *element : {"bf16", "i8"})
-      EXPECT_EQ(padding(shape.rows, shape.columns, element), 0)
-          << shape.name << " " << element;
+TEST_F(TileWeightsTest, M1OnOneDevice) {
+  expectNoPadding({{"lightning qkv", 24576, 6144},
+                   {"softmax k or v", 1024, 6144},
+                   {"out_proj, o", 6144, 8192},
+                   {"w1, w3", 9216, 6144},
+                   {"w2", 6144, 9216},
+                   {"head", 200064, 6144}});
+}
+
+// On sixteen ranks 576 k of w2 end in half a line of int8 (11 %), and the head
+// is 40 rows short of a tile.
+TEST_F(TileWeightsTest, M1OnSixteenRanks) {
   EXPECT_EQ(padding(6144, 576, "bf16"), 0);
   EXPECT_EQ(padding(6144, 576, "i8"), 6144 * 64);
   EXPECT_EQ(padding(12504, 6144, "bf16"), 40 * 6144 * 2);
