@@ -1,8 +1,9 @@
 //===- SwizzledWeightsTest.cpp - Swizzled weights over shapes -------------===//
 // Matrices of 1..200 rows and 1..300 columns around every border of a tile, of
 // bf16, f32 and int8, alone and as two experts, are cut out of one checkpoint
-// and packed in one run. Each byte of the file is then compared with the formula
-// of #mm1.swizzle, written here a second time, and each weight is read back.
+// and packed in one run. Each byte of the file is then compared with the
+// formula of #mm1.swizzle, written here a second time, and each weight is read
+// back.
 //===----------------------------------------------------------------------===//
 #include "PackedModel.h"
 #include "compiler/Import/RecipeMath.h"

@@ -1,7 +1,7 @@
 //===- PackedWeightsTest.cpp - Weights read back from what was packed -----===//
 // Whole models are fused for a target and packed; evaluated on the packed file
-// they give the very logits that they give on the checkpoint. Each tensor alone,
-// over shapes: test/compiler/Artifact/SwizzledWeightsTest.cpp.
+// they give the very logits that they give on the checkpoint. Each tensor
+// alone, over shapes: test/compiler/Artifact/SwizzledWeightsTest.cpp.
 //===----------------------------------------------------------------------===//
 #include "compiler/Reference/PackedWeights.h"
 #include "Goldens.h"
