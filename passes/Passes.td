@@ -254,13 +254,17 @@ def FuseRecurrenceSums : Pass<"mm1-fuse-recurrence-sums", "::mlir::func::FuncOp"
 def TileWeights : Pass<"mm1-tile-weights", "::mlir::ModuleOp"> {
   let summary = "Choose how each weight lies in memory";
   let description = [{
-    A weight that a linear or an expert linear multiplies with is stored in tiles of the target's panel and depth; every
-    other weight that something reads (vectors, scales, the embedding table) has its rows padded.
+    A weight that a linear or an expert linear multiplies with is stored in tiles, the target's panels or swizzled tiles;
+    every other weight that something reads (vectors, scales, the embedding table) has its rows padded, and so has a matrix
+    whose size swizzled tiles would double (a router).
     ```mlir
     mm1.weight @w : tensor<96x64xbf16> = #mm1.recipe<sources = [...], steps = []>
     // becomes
     mm1.weight @w : tensor<96x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
         = #mm1.recipe<sources = [...], steps = [#mm1.tile<panel = 32, depth = 2>]>
+    // or, for a GPU,
+    mm1.weight @w : tensor<96x64xbf16, #mm1.swizzled<rows = 64, order = natural>>
+        = #mm1.recipe<sources = [...], steps = [#mm1.swizzle<rows = 64, order = natural>]>
     ```
     Loads, clusters' inputs and the values inside them change their types with it. Leaves alone: weights nobody loads.
     Refuses: a weight read both as a matrix and as a table. Facts about targets: passes/Fuse/TargetFacts.h.

@@ -1,5 +1,6 @@
 //===- GroupPacker.cpp - Makes the tensors of one group, row by row -------===//
 #include "compiler/Artifact/GroupPacker.h"
+#include "compiler/Artifact/SwizzleRows.h"
 #include "compiler/Artifact/TileRows.h"
 #include "compiler/Import/RecipeMath.h"
 #include "runtime/Artifact/Manifest.h"
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,11 +21,11 @@ namespace mm1 {
 
 namespace {
 
-/// Rows that one piece cannot be less than: whole panels.
+/// Rows that one piece cannot be less than: whole panels and tiles.
 int64_t smallestRows(const PackGroup &group) {
   int64_t rows = 1;
   for (const PackOutput &output : group.outputs)
-    rows = std::max(rows, output.panel);
+    rows = std::lcm(rows, output.tileRows);
   return rows;
 }
 
@@ -286,27 +288,33 @@ void GroupPacker::convertRows(const PackOutput &output) {
 /// The bytes of the piece as they stand in the file.
 void GroupPacker::layOut(const PackOutput &output,
                          std::vector<std::byte> &out) const {
+  using Layout = PackOutput::Layout;
   size_t elementSize = sizeBytes(output.element),
          rowBytes = group.rows->columns() * elementSize,
-         storedBytes = output.storedColumns * elementSize;
-  if (output.panel == 0) {
-    out.resize(ready.size() * storedBytes);
-    for (size_t row = 0; row < ready.size(); ++row) {
-      std::byte *to = out.data() + row * storedBytes;
-      std::memcpy(to, ready[row], rowBytes);
+         storedBytes = output.storedColumns * elementSize,
+         unitBytes = output.tileColumns * elementSize;
+  int64_t units = output.storedColumns / output.tileColumns;
+  size_t numRows = ready.size(), step = output.tileRows;
+  out.resize((numRows + step - 1) / step * step * storedBytes);
+  for (size_t row = 0; row < numRows; row += step) {
+    auto rows = std::span<const std::byte *const>(ready).subspan(
+        row, std::min(step, numRows - row));
+    std::byte *to = out.data() + row * storedBytes;
+    switch (output.layout) {
+    case Layout::Rows:
+      std::memcpy(to, rows.front(), rowBytes);
       std::memset(to + rowBytes, 0, storedBytes - rowBytes);
+      break;
+    case Layout::Panels:
+      tileRows(rows, rowBytes, output.tileRows, units, unitBytes, to);
+      break;
+    case Layout::Lines:
+      swizzleRows(rows, rowBytes, output.tileRows, units, to);
+      break;
+    case Layout::Fragments:
+      swizzleFragments(rows, rowBytes, output.tileRows, units, to);
+      break;
     }
-    return;
-  }
-  size_t panelBytes = output.panel * storedBytes;
-  size_t panels = (ready.size() + output.panel - 1) / output.panel;
-  out.resize(panels * panelBytes);
-  for (size_t panel = 0; panel < panels; ++panel) {
-    std::span<const std::byte *const> list(ready);
-    list = list.subspan(panel * output.panel);
-    list = list.first(std::min<size_t>(list.size(), output.panel));
-    tileRows(list, rowBytes, output.panel, output.storedColumns / output.depth,
-             output.depth * elementSize, out.data() + panel * panelBytes);
   }
 }
 

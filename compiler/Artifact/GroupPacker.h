@@ -4,6 +4,7 @@
 // byte to its last:
 //
 //   rows 0..31 -> panel 0, rows 32..63 -> panel 1, ...
+//   rows 0..63 -> the tiles of these rows, rows 64..127 -> theirs, ...
 //===----------------------------------------------------------------------===//
 #pragma once
 

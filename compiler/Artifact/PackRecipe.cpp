@@ -73,23 +73,31 @@ public:
   /// The tensor made of the rows, by the steps that follow.
   Expected<PackOutput> readOutput(size_t tensor) const {
     mlir::RankedTensorType type = weight.getWeightType();
-    PackOutput output{tensor,
-                      PackOutput::Kind::Values,
-                      storedElement(type.getElementType()),
-                      0,
-                      1,
-                      plan::storedShape(type).back()};
+    PackOutput output;
+    output.tensor = tensor;
+    output.element = storedElement(type.getElementType());
+    output.storedColumns = plan::storedShape(type).back();
+    if (std::optional<plan::TileExtent> tile = plan::tileExtent(type)) {
+      output.tileRows = tile->rows;
+      output.tileColumns = tile->columns;
+      output.storedColumns =
+          plan::roundUp(type.getShape().back(), tile->columns);
+    }
     bool hasChanged = false;
     for (Attribute step : steps().drop_front(numMovingSteps())) {
-      if (auto tile = dyn_cast<ir::TileAttr>(step)) {
-        output.panel = tile.getPanel();
-        output.depth = tile.getDepth();
-        output.storedColumns =
-            plan::roundUp(type.getShape().back(), output.depth);
-        continue;
-      }
       if (isa<ir::PadAttr>(step))
         continue; // storedColumns says it
+      const bool isMatrix = output.kind != PackOutput::Kind::Scales;
+      if (isMatrix && isa<ir::TileAttr>(step)) {
+        output.layout = PackOutput::Layout::Panels;
+        continue;
+      }
+      if (auto swizzle = dyn_cast<ir::SwizzleAttr>(step); isMatrix && swizzle) {
+        output.layout = swizzle.getOrder() == ir::LineOrder::Natural
+                            ? PackOutput::Layout::Lines
+                            : PackOutput::Layout::Fragments;
+        continue;
+      }
       if (hasChanged ||
           !isa<ir::CastAttr, ir::QuantizeAttr, ir::QuantizeScalesAttr>(step))
         return internalError("weight " + inQuotes(weight.getSymName()) +
@@ -184,15 +192,26 @@ std::vector<TensorDecl> packedTensors(mlir::ModuleOp module) {
     mlir::RankedTensorType type = weight.getWeightType();
     llvm::SmallVector<int64_t> shape = mlir::plan::storedShape(type);
     tensors.push_back({weight.getSymName().str(),
-                       storedElement(type.getElementType()),
+                       storedElement(type),
                        {shape.begin(), shape.end()}});
   }
   return tensors;
 }
 
+uint64_t packedAlignment(mlir::ModuleOp module) {
+  int64_t alignment = plan::kAlignment;
+  for (auto weight : module.getOps<ir::WeightOp>())
+    alignment =
+        std::max(alignment, plan::weightAlignment(weight.getWeightType()));
+  return static_cast<uint64_t>(alignment);
+}
+
 Expected<PackWork> planPacking(mlir::ModuleOp module,
                                const Checkpoint &checkpoint) {
-  PackWork work{packedTensors(module), {}, findMappings(checkpoint)};
+  PackWork work{packedTensors(module),
+                packedAlignment(module),
+                {},
+                findMappings(checkpoint)};
   llvm::DenseMap<std::pair<Attribute, Attribute>, size_t> known;
   size_t tensor = 0;
   for (auto weight : module.getOps<ir::WeightOp>()) {

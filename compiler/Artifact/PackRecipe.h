@@ -20,13 +20,17 @@ namespace mm1 {
 /// How one tensor is made of the rows of its group.
 struct PackOutput {
   enum class Kind { Values, Integers, Scales };
+  /// Rows one by one, in panels (TileRows.h), or in swizzled tiles with lines in
+  /// natural or in fragment order (SwizzleRows.h).
+  enum class Layout { Rows, Panels, Lines, Fragments };
 
   size_t tensor; ///< in PackWork::tensors
   Kind kind = Kind::Values;
-  ElementType element;       ///< of what is stored
-  int64_t panel = 0;         ///< rows of a panel, 0 for rows one by one
-  int64_t depth = 1;         ///< of a panel
-  int64_t storedColumns = 0; ///< of a row, or of a panel row; padding counted
+  ElementType element; ///< of a row before it is laid out
+  Layout layout = Layout::Rows;
+  int64_t tileRows = 1;      ///< that are laid out together
+  int64_t tileColumns = 1;   ///< of a tile: the depth of a panel, a line
+  int64_t storedColumns = 0; ///< of a row, padding counted
 };
 
 /// Tensors made of the same rows.
@@ -44,6 +48,7 @@ struct PackGroup {
 
 struct PackWork {
   std::vector<TensorDecl> tensors; ///< in the order of the module
+  uint64_t alignment;              ///< packedAlignment()
   std::vector<PackGroup> groups;   ///< in the order of their first tensor
   /// The mapped files of the checkpoint, from their first tensor to their last.
   std::vector<Stretch> mappings;
@@ -51,6 +56,10 @@ struct PackWork {
 
 /// The tensors alone: no checkpoint is needed.
 std::vector<TensorDecl> packedTensors(mlir::ModuleOp module);
+
+/// Bytes that every tensor's place in the file is a multiple of: the most that
+/// the layout of a weight asks for (weightAlignment in Layout.h).
+uint64_t packedAlignment(mlir::ModuleOp module);
 
 /// Input error: a source is missing, has no bytes, or has another shape or type
 /// than the recipe says; internal error: a recipe that we cannot evaluate.

@@ -184,7 +184,7 @@ private:
   }
 
   static fb::Element element(mlir::RankedTensorType type) {
-    return static_cast<fb::Element>(storedElement(type.getElementType()));
+    return static_cast<fb::Element>(storedElement(type));
   }
 
   mlir::ModuleOp module;

@@ -1,39 +1,23 @@
 //===- TileRows.cpp - From rows to panels, fast ---------------------------===//
 #include "compiler/Artifact/TileRows.h"
+#include "compiler/Artifact/Vectors.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace mm1 {
 
 namespace {
 
-using Quad = uint32_t __attribute__((vector_size(16)));
-using Octet = uint16_t __attribute__((vector_size(16)));
-
-template <typename Vector> Vector load(const std::byte *from) {
-  Vector value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-template <typename Vector> void store(std::byte *to, Vector value) {
-  std::memcpy(to, &value, sizeof(value));
-}
-
 /// out[j][i] = in[i][j] for 4 x 4 units of 4 bytes; rows of `in` start at
 /// `rows[i] + at`, rows of `out` are `outStride` bytes apart.
 inline void transpose4(const std::byte *const *rows, size_t at, std::byte *out,
                        size_t outStride) {
-  Quad a = load<Quad>(rows[0] + at), b = load<Quad>(rows[1] + at),
-       c = load<Quad>(rows[2] + at), d = load<Quad>(rows[3] + at);
-  Quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-       ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-       cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-       cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store(out, __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5));
-  store(out + outStride, __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7));
-  store(out + 2 * outStride, __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5));
-  store(out + 3 * outStride, __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7));
+  Quad units[4];
+  for (int i = 0; i < 4; ++i)
+    units[i] = load<Quad>(rows[i] + at);
+  transpose(units);
+  for (int i = 0; i < 4; ++i)
+    store(out + i * outStride, units[i]);
 }
 
 /// The same for 8 x 8 units of 2 bytes: three rounds of interleaving.

@@ -45,15 +45,17 @@ struct Target {
 /// Opens the file, going on from an earlier run when the journal has entries.
 Expected<Target> openTarget(const PackWork &work, const std::string &path,
                             PackJournal journal) {
+  SafeTensorsWriter::Options options;
+  options.alignment = work.alignment;
   if (!journal.finished().empty()) {
-    auto writer = SafeTensorsWriter::resume(path, work.tensors, {});
+    auto writer = SafeTensorsWriter::resume(path, work.tensors, options);
     if (writer)
       return Target{std::move(*writer), std::move(journal)};
     journal.restart();
   }
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return fileError(path, "cannot replace", errno);
-  auto writer = SafeTensorsWriter::create(path, work.tensors);
+  auto writer = SafeTensorsWriter::create(path, work.tensors, options);
   if (!writer)
     return writer.takeError();
   return Target{std::move(*writer), std::move(journal)};
@@ -207,9 +209,9 @@ private:
 
 uint64_t packedFileBytes(mlir::ModuleOp module) {
   // A header entry, the padding behind a tensor, and the entry of that.
-  uint64_t bytes = 64;
+  uint64_t alignment = packedAlignment(module), bytes = alignment;
   for (const TensorDecl &tensor : packedTensors(module))
-    bytes += declaredBytes(tensor) + 2 * tensor.name.size() + 512;
+    bytes += declaredBytes(tensor) + 2 * tensor.name.size() + 448 + alignment;
   return bytes;
 }
 
@@ -229,7 +231,7 @@ Expected<PackedWeights> packWeights(mlir::ModuleOp module,
   uint64_t most = options.memoryBytes / largest;
   if (most == 0)
     return usageError("packing needs " + std::to_string(largest) +
-                      " bytes of memory for the rows of one panel, but may use "
+                      " bytes of memory for the rows of one tile, but may use "
                       "only " +
                       std::to_string(options.memoryBytes) +
                       "; give it more with --memory");

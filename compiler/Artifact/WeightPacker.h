@@ -7,6 +7,9 @@
 //       steps = [#mm1.stack, #mm1.tile<panel = 32, depth = 2>]>
 //   ->  "w1" BF16 [4, 3, 32, 32, 2]
 //
+// Tensors start at multiples of 64 bytes, or of 1024 when a weight is swizzled:
+// a device that loads the file as one block keeps them aligned.
+//
 // Streaming: a thread takes one weight (or a weight and its scales, which have
 // the same sources, so that these are read once), and walks it in pieces of a
 // few rows: read from the mapped checkpoint, transform, hash, write, give the

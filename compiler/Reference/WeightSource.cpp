@@ -166,7 +166,7 @@ FailureOr<Tensor> CheckpointWeights::load(WeightOp weight) {
             .Case([&](QuantizeScalesAttr) {
               return quantize(weight, tensors.front(), true);
             })
-            .Case<TileAttr, PadAttr>(
+            .Case<TileAttr, SwizzleAttr, PadAttr>(
                 [&](auto) { return std::move(tensors.front()); })
             .Default([&](Attribute) -> FailureOr<Tensor> {
               return weight.emitOpError()

@@ -4,7 +4,7 @@
 //   CheckpointWeights weights(checkpoint);
 //   FailureOr<Tensor> w1 = weights.load(module.lookupSymbol<WeightOp>("w1"));
 //
-// Layout steps (tile, pad) change where numbers lie, not which they are: here
+// Layout steps (tile, swizzle, pad) change where numbers lie, not which they are: here
 // they do nothing.
 //===----------------------------------------------------------------------===//
 #pragma once

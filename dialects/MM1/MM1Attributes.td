@@ -14,6 +14,7 @@ include "MM1Dialect.td"
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
+include "mlir/IR/TensorEncoding.td"
 
 class MM1_Attr<string className, string attrMnemonic, list<Trait> traits = []>
     : AttrDef<MM1_Dialect, className, traits> {
@@ -36,6 +37,12 @@ def MM1_LayerFactorRule : I32EnumAttr<"LayerFactorRule", "How a layer's index sc
 
 def MM1_QuantScheme : I32EnumAttr<"QuantScheme", "A way to store a linear's weights in fewer bits", [
     I32EnumAttrCase<"Int8Rows", 0, "int8_rows">]> {
+  let cppNamespace = "::mlir::mm1";
+}
+
+def MM1_LineOrder : I32EnumAttr<"LineOrder", "In which order k lie in a line of a swizzled tile", [
+    I32EnumAttrCase<"Natural", 0, "natural">,
+    I32EnumAttrCase<"Fragment", 1, "fragment">]> {
   let cppNamespace = "::mlir::mm1";
 }
 
@@ -132,6 +139,40 @@ def MM1_TileAttr : MM1_Attr<"Tile", "tile"> {
   let assemblyFormat = "`<` `panel` `=` $panel `,` `depth` `=` $depth `>`";
 }
 
+def MM1_SwizzleAttr : MM1_Attr<"Swizzle", "swizzle"> {
+  let summary = "Stores `[..., N, K]` in tiles of `rows` rows by 128 bytes of k, swizzled";
+  let description = [{
+    A line is 128 bytes of one row: D = 32 f32, 64 bf16 or 128 int8. A tile is one line of each of `rows` rows (a
+    multiple of 8). The tensor is stored as `[..., ceil(N/rows), ceil(K/D), rows, D]`, so that the tiles of the same rows
+    follow each other, and the eight chunks of 16 bytes of a line change places with the row:
+    ```
+    byte(n, k) = ((n / rows) * ceil(K / D) + k / D) * rows * 128     the tile
+               + (n % rows) * 128 + (line(k % D) ^ (n % 8) * 16)     the line, and the place in it
+    ```
+    `order` says where k lie in a line before the chunks move:
+    ```
+    natural    line(kk) = kk * bytes of an element
+    fragment   kk = 64 h + 16 j + 8 b + 2 t + c   ->   line = 16 (4 h + t) + 4 j + 2 c + b
+    ```
+    `fragment` is for int8: word j of chunk 4 h + t holds the four k that thread t of a quad multiplies in k step
+    4 h + j of `mma.m16n8k16`, its even bytes those of one register and its odd bytes those 8 further. It stores q + 128
+    as an unsigned byte, from which bf16 is made in fewer instructions. Padding holds the number zero: byte 0, with
+    `fragment` byte 128.
+
+    Example: row 3, k = 28 of a matrix with one tile. bf16: line byte 56 is byte 8 of chunk 3, which stands at 3 ^ 3 = 0:
+    3 * 128 + 8 = 392. int8 in fragment order: 28 = 16 * 1 + 8 * 1 + 2 * 2 is h = 0, j = 1, b = 1, t = 2, c = 0; line
+    byte 37 is byte 5 of chunk 2, which stands at 2 ^ 3 = 1: 3 * 128 + 16 + 5 = 405.
+
+    The swizzle is the 128-byte one of Hopper's matrix instructions and bulk copies (PTX ISA, "Swizzling modes"), done
+    once here instead of at each load: a copied tile is an operand, and the reads of a warp meet no bank twice. It is a
+    function of address bits, so such a weight starts at a multiple of 1024 bytes. Chosen in
+    compiler/decisions/0005-gpu-weight-layout.md. The tensor's type keeps its logical shape and carries `#mm1.swizzled`.
+  }];
+  let parameters = (ins "int64_t":$rows, EnumParameter<MM1_LineOrder>:$order);
+  let assemblyFormat = "`<` `rows` `=` $rows `,` `order` `=` $order `>`";
+  let genVerifyDecl = 1;
+}
+
 def MM1_PadAttr : MM1_Attr<"Pad", "pad"> {
   let summary = "Stores rows (last dimension) padded with zeros to a multiple of `multiple`";
   let parameters = (ins "int64_t":$multiple);
@@ -180,6 +221,18 @@ def MM1_TiledAttr : MM1_Attr<"Tiled", "tiled"> {
   let summary = "Encoding of a weight's type: stored as `tile` leaves it";
   let parameters = (ins "int64_t":$panel, "int64_t":$depth);
   let assemblyFormat = "`<` `panel` `=` $panel `,` `depth` `=` $depth `>`";
+}
+
+def MM1_SwizzledAttr : MM1_Attr<"Swizzled", "swizzled",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "Encoding of a weight's type: stored as `swizzle` leaves it";
+  let description = [{
+    Constraints: (C1) `rows` is a multiple of 8, at most 256, the most rows of a box that a GPU's copy engine brings;
+    (C2) the tensor is `[..., N, K]` of f32, bf16 or i8; (C3) `fragment` order is of i8.
+  }];
+  let parameters = (ins "int64_t":$rows, EnumParameter<MM1_LineOrder>:$order);
+  let assemblyFormat = "`<` `rows` `=` $rows `,` `order` `=` $order `>`";
+  let genVerifyDecl = 1;
 }
 
 def MM1_PaddedAttr : MM1_Attr<"Padded", "padded"> {

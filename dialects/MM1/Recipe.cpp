@@ -117,6 +117,20 @@ FailureOr<RankedTensorType> apply(Attribute step, RankedTensorType type,
                                                     tile.getPanel(),
                                                     tile.getDepth()));
       })
+      .Case([&](SwizzleAttr swizzle) -> FailureOr<RankedTensorType> {
+        auto emitOnStep = [&] {
+          InFlightDiagnostic diag = emit();
+          diag << "recipe step '" << step << "': ";
+          return diag;
+        };
+        auto tiles = RankedTensorType::getChecked(
+            emitOnStep, type.getShape(), type.getElementType(),
+            SwizzledAttr::get(type.getContext(), swizzle.getRows(),
+                              swizzle.getOrder()));
+        if (!tiles)
+          return failure();
+        return tiles;
+      })
       .Case([&](PadAttr pad) -> FailureOr<RankedTensorType> {
         if (rank < 1 || pad.getMultiple() <= 0)
           return emit() << "recipe step '" << step << "' does not fit " << type;

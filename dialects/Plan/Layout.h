@@ -10,13 +10,16 @@
 //   integers     tensor<?x2xi32>       dense
 //   weights      tensor<96x63xbf16, #mm1.tiled<panel = 32, depth = 2>>
 //                                      stored as [3, 32, 32, 2]
+//                tensor<96x63xbf16, #mm1.swizzled<rows = 64, order = natural>>
+//                                      stored as [2, 1, 64, 64]
 //                tensor<100xf32, #mm1.padded<multiple = 32>>   stored as [128]
 //   states       tensor<?x4x16x16xf32> slots of 4 * 16 * 16 floats
 //                tensor<?x2x2x64x16xbf16> pages of 2 * 2 blocks of 64 rows,
 //                                      each row rounded up to 32
 //
 // Padding holds zeros: whoever writes a row writes its padding too. Every
-// buffer, slot, page and weight starts at a multiple of 64 bytes.
+// buffer, slot, page and weight starts at a multiple of 64 bytes, a swizzled
+// weight at a multiple of 1024.
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -24,6 +27,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <optional>
 
 namespace mlir::plan {
 
@@ -89,14 +93,43 @@ inline int64_t bufferBytes(RankedTensorType type, int64_t rows,
                  kAlignment);
 }
 
+//===--------------------------- Stored weights ---------------------------===//
+
+/// Bytes of a line of a swizzled tile, and of the chunks that change places in
+/// it (#mm1.swizzle has the formula).
+inline constexpr int64_t kLineBytes = 128, kChunkBytes = 16;
+/// The swizzle repeats every eight lines, and is a function of the address.
+inline constexpr int64_t kSwizzleBytes = 8 * kLineBytes;
+
+/// Bytes that the address of a weight is a multiple of: in the file, whose
+/// offsets the packer chooses, and in the memory of a device, which must keep
+/// them.
+inline int64_t weightAlignment(RankedTensorType type) {
+  return isa_and_nonnull<mm1::SwizzledAttr>(type.getEncoding()) ? kSwizzleBytes
+                                                                : kAlignment;
+}
+
+/// Rows and columns of the tiles that each matrix of a weight is cut into, or
+/// nothing when its rows lie one after the other.
+struct TileExtent {
+  int64_t rows, columns;
+};
+inline std::optional<TileExtent> tileExtent(RankedTensorType type) {
+  if (auto tiled = dyn_cast_or_null<mm1::TiledAttr>(type.getEncoding()))
+    return TileExtent{tiled.getPanel(), tiled.getDepth()};
+  if (auto swizzled = dyn_cast_or_null<mm1::SwizzledAttr>(type.getEncoding()))
+    return TileExtent{swizzled.getRows(),
+                      kLineBytes / elementBytes(type.getElementType())};
+  return std::nullopt;
+}
+
 /// The shape in which a weight is stored.
 inline SmallVector<int64_t> storedShape(RankedTensorType type) {
   SmallVector<int64_t> shape(type.getShape());
-  if (auto tiled = dyn_cast_or_null<mm1::TiledAttr>(type.getEncoding())) {
+  if (std::optional<TileExtent> tile = tileExtent(type)) {
     int64_t columns = shape.pop_back_val(), rows = shape.pop_back_val();
-    shape.append({ceilDiv(rows, tiled.getPanel()),
-                  ceilDiv(columns, tiled.getDepth()), tiled.getPanel(),
-                  tiled.getDepth()});
+    shape.append({ceilDiv(rows, tile->rows), ceilDiv(columns, tile->columns),
+                  tile->rows, tile->columns});
   } else if (auto padded =
                  dyn_cast_or_null<mm1::PaddedAttr>(type.getEncoding())) {
     shape.back() = roundUp(shape.back(), padded.getMultiple());
@@ -112,15 +145,41 @@ inline int64_t weightBytes(RankedTensorType type) {
   return count;
 }
 
-/// Bytes of one [N, K] matrix of a tiled weight: the distance between experts.
+/// Bytes of one [N, K] matrix of a weight in tiles: the distance between
+/// experts.
 inline int64_t tiledBytes(RankedTensorType type) {
-  assert(isa<mm1::TiledAttr>(type.getEncoding()) && "not a tiled weight");
+  assert(tileExtent(type) && "not a weight in tiles");
   SmallVector<int64_t> shape = storedShape(type);
   int64_t count = elementBytes(type.getElementType());
   for (int64_t size : ArrayRef<int64_t>(shape).take_back(4))
     count *= size;
   return count;
 }
+
+/// The byte where element [n, k] of a matrix starts, from the start of the
+/// matrix. Padding has places too: n and k may go to the end of the last tile.
+inline int64_t storedOffset(RankedTensorType type, int64_t n, int64_t k) {
+  int64_t bytes = elementBytes(type.getElementType());
+  std::optional<TileExtent> tile = tileExtent(type);
+  if (!tile)
+    return (n * storedShape(type).back() + k) * bytes;
+  int64_t tilesOfRow = ceilDiv(type.getShape().back(), tile->columns),
+          number = n / tile->rows * tilesOfRow + k / tile->columns,
+          row = n % tile->rows, column = k % tile->columns;
+  int64_t inTile = (row * tile->columns + column) * bytes;
+  if (auto swizzled = dyn_cast<mm1::SwizzledAttr>(type.getEncoding())) {
+    int64_t line = column * bytes;
+    if (swizzled.getOrder() == mm1::LineOrder::Fragment) {
+      int64_t h = k / 64 % 2, j = k / 16 % 4, b = k / 8 % 2, t = k / 2 % 4,
+              c = k % 2;
+      line = kChunkBytes * (4 * h + t) + 4 * j + 2 * c + b;
+    }
+    inTile = row * kLineBytes + (line ^ row % 8 * kChunkBytes);
+  }
+  return number * tile->rows * tile->columns * bytes + inTile;
+}
+
+//===-------------------------------- States ------------------------------===//
 
 /// Elements of one block [page, D] of a KV page, for one head and k or v.
 inline int64_t kvBlockElements(RankedTensorType type) {

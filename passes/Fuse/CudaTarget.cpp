@@ -31,6 +31,8 @@ namespace {
 /// Rows of activations that a matmul's block holds at once.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kWarps = 8;
+/// Output columns of a matmul's block with more rows.
+constexpr int64_t kManyRowsColumns = 128;
 
 /// \param bytesPerSecond,flopsPerSecond  of the whole GPU, from memory and in
 ///                                       float32
@@ -39,21 +41,10 @@ TargetFacts cudaFacts(StringRef name, ArrayRef<int64_t> multiprocessors,
   double share = 1.0 / double(multiprocessors.front());
   return {
       .name = name,
-      // A warp reads a weight's row 16 bytes a lane: one depth is 512 bytes,
-      // and a panel is one stream of memory.
-      .panel = 4,
-      .depthF32 = 128,
-      .depthBF16 = 256,
-      .depthI8 = 512,
+      // What wgmma and bulk copies take.
+      .swizzledRows = 64,
       .rowMultiple = 32,
-      .tileRows = 8,
-      .matmulWarps = 4,
-      .rowWarps = 8,
       .workers = multiprocessors,
-      .streamBytes = 256 << 10,
-      .residentBytes = 512 << 10,
-      .rowTaskBytes = 1, // a task is one row
-      .minTasks = multiprocessors.front(),
       .queryTokens = 16,
       .chunkTokens = 64,
       .streamBytesPerSecond = bytesPerSecond * share,
@@ -137,7 +128,7 @@ public:
 
   ScheduleChoice schedule(const ClusterView &cluster) const override;
   void fitGrid(const ClusterView &cluster,
-               ScheduleChoice &choice) const override {}
+               ScheduleChoice &choice) const override;
 
 private:
   static bool hasFewRows(const ClusterView &cluster) {
@@ -226,12 +217,34 @@ private:
 
 //===--------------------------------- Schedules ------------------------------===//
 
+/// Output columns of each part; those of products that one epilogue joins count
+/// once.
+SmallVector<int64_t> partColumns(const ClusterView &cluster,
+                                 AnchorOpInterface main) {
+  auto matmul = cast<MatmulOpInterface>(main.getOperation());
+  SmallVector<int64_t> columns;
+  for (ArrayRef<unsigned> products : jointProducts(cluster, matmul)) {
+    RankedTensorType type = matmul.getMatrixType(products.front());
+    columns.push_back(type.getDimSize(type.getRank() - 2));
+  }
+  return columns;
+}
+
+/// A block makes columns of one part only.
+int64_t countBlocks(ArrayRef<int64_t> parts, int64_t columnsPerBlock) {
+  int64_t blocks = 0;
+  for (int64_t columns : parts)
+    blocks += llvm::divideCeil(columns, columnsPerBlock);
+  return blocks;
+}
+
 /// Columns of output a block of a matmul with few rows makes: those that leave
 /// the busiest multiprocessor the least to read, and among equals the most.
-int64_t columnsPerBlock(int64_t columns, int64_t copies, int64_t processors) {
+int64_t columnsPerBlock(ArrayRef<int64_t> parts, int64_t copies,
+                        int64_t processors) {
   int64_t best = 0, least = 0;
   for (int64_t each : {64, 48, 32, 24, 16, 8}) {
-    int64_t blocks = llvm::divideCeil(columns, each) * copies;
+    int64_t blocks = countBlocks(parts, each) * copies;
     int64_t load = llvm::divideCeil(blocks, processors) * each;
     if (!best || load < least) {
       best = each;
@@ -241,14 +254,27 @@ int64_t columnsPerBlock(int64_t columns, int64_t copies, int64_t processors) {
   return best;
 }
 
-/// Output columns of all products; those that one epilogue joins count once.
-int64_t totalColumns(const ClusterView &cluster, MatmulOpInterface matmul) {
-  int64_t columns = 0;
-  for (ArrayRef<unsigned> products : jointProducts(cluster, matmul)) {
-    RankedTensorType type = matmul.getMatrixType(products.front());
-    columns += type.getDimSize(type.getRank() - 2);
-  }
-  return columns;
+/// Rows whose sums a warp's lanes finish at once.
+int64_t tileRows(const ClusterView &cluster, AnchorOpInterface main) {
+  size_t joined = 1;
+  for (ArrayRef<unsigned> products :
+       jointProducts(cluster, cast<MatmulOpInterface>(main.getOperation())))
+    joined = std::max(joined, products.size());
+  return std::max<int64_t>(1, 8 / int64_t(joined));
+}
+
+bool isGrouped(AnchorOpInterface main) {
+  auto experts = dyn_cast<ExpertLinearOp>(main.getOperation());
+  return experts && experts.getOrder();
+}
+
+/// Blocks that make the same columns: of ungrouped experts one for each choice,
+/// unless something sums the choices up.
+int64_t blockCopies(const ClusterView &cluster, AnchorOpInterface main) {
+  if (main.getAnchorKind() != AnchorKind::GroupedMatmul ||
+      llvm::any_of(cluster.ops(), readsChoices))
+    return 1;
+  return cast<MatmulOpInterface>(main.getOperation()).getNumChoices();
 }
 
 } // namespace
@@ -264,37 +290,26 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
   AnchorOpInterface main = cluster.anchors()[form->main];
   int64_t processors = facts().workers.front();
   switch (main.getAnchorKind()) {
-  case AnchorKind::Matmul: {
-    // A block's warps share its panels, for all rows.
-    auto matmul = cast<MatmulOpInterface>(main.getOperation());
-    int64_t panels =
-        llvm::divideCeil(totalColumns(cluster, matmul), facts().panel);
+  case AnchorKind::Matmul:
     choice.unit = CountedBy::One;
-    choice.set(knob::kWarps, facts().matmulWarps);
-    choice.set(knob::kRows, facts().tileRows);
-    choice.set(knob::kPanels, std::min(facts().matmulWarps, panels));
-    choice.tasks = llvm::divideCeil(panels, *choice.get(knob::kPanels));
+    choice.set(knob::kColumns,
+               hasFewRows(cluster)
+                   ? columnsPerBlock(partColumns(cluster, main), 1, processors)
+                   : kManyRowsColumns);
+    choice.set(knob::kRows, tileRows(cluster, main));
     break;
-  }
-  case AnchorKind::GroupedMatmul: {
-    auto matmul = cast<MatmulOpInterface>(main.getOperation());
-    int64_t columns = matmul.getMatrixType().getDimSize(1),
-            choices = matmul.getNumChoices();
-    // A combined token's choices are made by one block, else each by its own.
-    bool combines = llvm::any_of(cluster.ops(), readsChoices);
-    if (!cast<ExpertLinearOp>(main).getOrder()) {
-      int64_t copies = combines ? 1 : choices;
-      int64_t each = columnsPerBlock(columns, copies, processors);
-      choice.set(knob::kColumns, each);
-      choice.tasks = llvm::divideCeil(columns, each) * copies;
+  case AnchorKind::GroupedMatmul:
+    if (!isGrouped(main)) {
+      choice.set(knob::kColumns,
+                 columnsPerBlock(partColumns(cluster, main),
+                                 blockCopies(cluster, main), processors));
       break;
     }
     // Items of the groups, shared by as many blocks as there are processors.
     choice.unit = CountedBy::One;
-    choice.set(knob::kColumns, 128);
+    choice.set(knob::kColumns, kManyRowsColumns);
     choice.tasks = processors;
     break;
-  }
   case AnchorKind::Recurrence: {
     constexpr int64_t kStepChannels = 32, kChunkChannels = 64;
     auto state = cast<RankedTensorType>(
@@ -331,6 +346,22 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
     llvm_unreachable("accepts() refuses it");
   }
   return choice;
+}
+
+void CudaTarget::fitGrid(const ClusterView &cluster,
+                         ScheduleChoice &choice) const {
+  const Form *form = findForm(cluster.kinds());
+  std::optional<int64_t> columns = choice.get(knob::kColumns);
+  if (!form || !columns)
+    return;
+  AnchorOpInterface main = cluster.anchors()[form->main];
+  if (isGrouped(main))
+    return;
+  SmallVector<int64_t> parts = partColumns(cluster, main);
+  choice.set(knob::kColumns,
+             std::min(*columns, *std::max_element(parts.begin(), parts.end())));
+  choice.tasks = countBlocks(parts, *choice.get(knob::kColumns)) *
+                 blockCopies(cluster, main);
 }
 
 std::unique_ptr<Target> mm1::makeCudaTarget(StringRef name,

@@ -43,9 +43,8 @@ SmallVector<PanelChoice> mm1::rankPanels(const TargetFacts &target,
   };
 
   SmallVector<PanelChoice> choices;
-  for (int64_t panels = target.matmulWarps;
-       panels == target.matmulWarps || (panels <= numPanels && fits(panels));
-       panels += target.matmulWarps)
+  for (int64_t panels = 1;
+       panels == 1 || (panels <= numPanels && fits(panels)); ++panels)
     choices.push_back({panels, 1.0});
   for (int64_t workers : target.workers) {
     auto elapsed = [&](const PanelChoice &choice) {

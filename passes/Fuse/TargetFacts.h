@@ -11,30 +11,34 @@ namespace mlir::mm1 {
 struct TargetFacts {
   StringRef name;
 
-  // Layout of weights. A panel is some output columns that lie together, so that one vector (or warp) makes them at once.
-  int64_t panel;
-  // How many k lie together for each column of a panel, by type of weight: what one instruction multiplies and sums
-  // (a CPU does a pair of bf16, and widens int8 to a pair), or one load brings.
-  int64_t depthF32, depthBF16, depthI8;
-  // Rows of vectors, scales and tables are padded to a multiple of this many columns.
+  // Layout of weights: matrices lie in swizzled tiles (#mm1.swizzle) of so many
+  // rows, or, if 0, in panels (#mm1.tile).
+  int64_t swizzledRows = 0;
+  // A panel is some output columns that lie together, so that one vector makes
+  // them at once; and how many k lie together for each of them, by type of
+  // weight: what one instruction multiplies and sums (a CPU does a pair of bf16,
+  // and widens int8 to a pair).
+  int64_t panel = 0;
+  int64_t depthF32 = 0, depthBF16 = 0, depthI8 = 0;
+  // Rows of vectors, scales and tables, and of matrices that are not worth
+  // tiles, are padded to a multiple of this many columns.
   int64_t rowMultiple;
 
-  // Register tile of a matmul: rows of activations against one panel; with n weights, tileRows / n against n panels.
-  int64_t tileRows;
-
-  // Tasks.
-  // Warps that share a task: the panels of a matmul, or the columns of a row. 1: no such thing.
-  int64_t matmulWarps, rowWarps;
-  // How many tasks may run at once: threads or multiprocessors. A schedule must be good for each number.
+  // How many tasks may run at once: threads or multiprocessors. A schedule must
+  // be good for each number.
   ArrayRef<int64_t> workers;
+  // Tasks of CPUs (Schedule.h). Register tile of a matmul: rows of activations
+  // against one panel; with n weights, tileRows / n against n panels.
+  int64_t tileRows = 0;
   // Few tokens: most bytes of weights that a task reads, once, from memory.
-  int64_t streamBytes;
-  // Many tokens: most bytes of weights that a task keeps in its own cache while rows pass by.
-  int64_t residentBytes;
+  int64_t streamBytes = 0;
+  // Many tokens: most bytes of weights that a task keeps in its own cache while
+  // rows pass by.
+  int64_t residentBytes = 0;
   // Most bytes that a task of a row-wise kernel touches.
-  int64_t rowTaskBytes;
+  int64_t rowTaskBytes = 0;
   // Many tokens: fewer tasks than this leave workers idle.
-  int64_t minTasks;
+  int64_t minTasks = 0;
   // Many tokens: queries of an attention task, and tokens that a recurrence handles at once.
   int64_t queryTokens, chunkTokens;
 

@@ -1,10 +1,20 @@
-//===- TileWeights.cpp - Choose how each weight lies in memory -----------------===//
-// @layers.0.out_proj : tensor<64x128xbf16> is multiplied by a linear, so its recipe ends with #mm1.tile<panel = 32,
-// depth = 2> and its type carries #mm1.tiled<panel = 32, depth = 2>; a norm's weight is padded. The type's shape stays the
-// logical one. Runs on modules with or without clusters.
-//===---------------------------------------------------------------------------===//
+//===- TileWeights.cpp - Choose how each weight lies in memory ------------===//
+// @layers.0.out_proj : tensor<64x128xbf16> is multiplied by a linear, so its
+// recipe ends with #mm1.tile<panel = 32, depth = 2> and its type carries
+// #mm1.tiled<panel = 32, depth = 2> (for a GPU: #mm1.swizzle<rows = 64, order =
+// natural>); a norm's weight is padded. The type's shape stays the logical one.
+// Runs on modules with or without clusters.
+//
+// A matrix whose rows fill no more than half of its swizzled tiles stays row
+// after row: padding would at least double what a kernel reads of it. M1's
+// router is such a one: 32 x 6144 f32 is 786,432 bytes, in a tile of 64 rows
+// twice that, in each of 80 layers. Columns do not count: a row ends in at most
+// 127 bytes of padding.
+//===----------------------------------------------------------------------===//
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
+
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::mm1 {
 #define GEN_PASS_DEF_TILEWEIGHTS
@@ -25,6 +35,20 @@ void forEachUse(Value value, llvm::function_ref<void(OpOperand &)> visit) {
       forEachUse(cluster.getBody().getArgument(use.getOperandNumber()), visit);
     else
       visit(use);
+}
+
+/// The recipe step that lays out a matrix.
+Attribute matrixStep(const TargetFacts &target, RankedTensorType type) {
+  MLIRContext *context = type.getContext();
+  Type element = type.getElementType();
+  if (target.swizzledRows == 0)
+    return TileAttr::get(context, target.panel, target.depth(element));
+  int64_t rows = type.getDimSize(type.getRank() - 2);
+  if (int64_t(llvm::alignTo(rows, target.swizzledRows)) >= 2 * rows)
+    return PadAttr::get(context, target.rowMultiple);
+  return SwizzleAttr::get(context, target.swizzledRows,
+                          element.isInteger(8) ? LineOrder::Fragment
+                                               : LineOrder::Natural);
 }
 
 /// Gives a loaded weight and all block arguments it becomes another type.
@@ -79,9 +103,7 @@ struct TileWeightsPass : impl::TileWeightsBase<TileWeightsPass> {
       return success(); // loaded for nobody
     Attribute step = PadAttr::get(&getContext(), facts.rowMultiple);
     if (matrixUser)
-      step =
-          TileAttr::get(&getContext(), facts.panel,
-                        facts.depth(weight.getWeightType().getElementType()));
+      step = matrixStep(facts, weight.getWeightType());
     RecipeAttr recipe = weight.getRecipe().withStep(step);
     FailureOr<RankedTensorType> type = recipe.inferType(
         [&] { return weight.emitOpError("cannot be laid out: "); });

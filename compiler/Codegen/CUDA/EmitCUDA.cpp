@@ -24,8 +24,9 @@ bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
     return false;
   auto matmul =
       cast<MatmulOpInterface>(cluster.getOnlyAnchor().getOperation());
-  return jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), matmul).size() ==
-         1;
+  return isa<BlockArgument>(matmul.getRows()) &&
+         jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), matmul).size() ==
+             1;
 }
 
 FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
@@ -120,8 +121,9 @@ static std::string describe(RankedTensorType type) {
     ShapedType::isDynamic(size) ? os << "T" : os << size;
   });
   os << "] " << type.getElementType();
-  if (auto tiled = dyn_cast_or_null<TiledAttr>(type.getEncoding()))
-    os << " in panels of " << tiled.getPanel() << " x " << tiled.getDepth();
+  if (auto swizzled = dyn_cast_or_null<SwizzledAttr>(type.getEncoding()))
+    os << " in swizzled tiles of " << swizzled.getRows() << " rows, "
+       << stringifyLineOrder(swizzled.getOrder()) << " order";
   return text;
 }
 
@@ -132,7 +134,7 @@ void mlir::mm1::cuda::printHead(KernelText &text, const KernelHead &head) {
     auto type = cast<RankedTensorType>(input.getType());
     shapes.push_back(inputName(i) + " " + describe(type));
     parameters.push_back(formatv("const {0} *__restrict__ {1}",
-                                 cppType(type.getElementType()), inputName(i)));
+                                 storageType(type), inputName(i)));
   }
   for (auto [i, value] :
        llvm::enumerate(text.cluster.getYield().getOperands())) {

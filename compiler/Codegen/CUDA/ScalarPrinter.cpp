@@ -39,6 +39,13 @@ StringRef mlir::mm1::cuda::cppType(Type element) {
   return "float";
 }
 
+StringRef mlir::mm1::cuda::storageType(RankedTensorType type) {
+  auto layout = dyn_cast_or_null<SwizzledAttr>(type.getEncoding());
+  return layout && layout.getOrder() == LineOrder::Fragment
+             ? "dp::u8"
+             : cppType(type.getElementType());
+}
+
 std::string mlir::mm1::cuda::inputName(unsigned number) {
   return "in" + std::to_string(number);
 }

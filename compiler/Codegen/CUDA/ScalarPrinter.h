@@ -30,6 +30,9 @@ struct Place {
 
 /// "float", "dp::bf16", "dp::i8" or "dp::i32".
 StringRef cppType(Type element);
+/// The same of what a tensor is stored in: "dp::u8" for integers in fragment
+/// order, which are stored as q + 128.
+StringRef storageType(RankedTensorType type);
 
 /// The shortest spelling of a float that reads back as the same one: "0.5f".
 std::string spellFloat(double value);

@@ -24,6 +24,7 @@
 
 namespace dp {
 using i8 = signed char;
+using u8 = unsigned char;
 using i32 = int;
 using i64 = long long;
 using u32 = unsigned;
@@ -102,6 +103,7 @@ struct bf16 {
   unsigned short bits;
 };
 
+DP_DEVICE float to_float(float x) { return x; }
 DP_DEVICE float to_float(bf16 x) { return from_bits(u32(x.bits) << 16); }
 
 template <typename T> struct Convert;
@@ -166,6 +168,40 @@ DP_DEVICE Vector<T, size> stream_vector(const T *from) {
   return v;
 }
 
+/// The 16 bytes of column n of a weight in swizzled tiles (#mm1.swizzle) that
+/// hold k, in natural order. `rows` columns make a tile, `lines` tiles hold all
+/// of k. In fragment order: those whose place is that of k.
+template <int rows, int lines, typename T>
+DP_DEVICE const T *swizzled_chunk(const T *weight, int n, int k) {
+  constexpr int size = 16 / int(sizeof(T));
+  const i64 tile = i64(n / rows) * lines + k / (8 * size);
+  const int chunk = k / size % 8 ^ n % 8;
+  return weight + ((tile * rows + n % rows) * 8 + chunk) * size;
+}
+
+/// Numbers of a row in the order of a weight's chunk.
+template <int size> struct Values {
+  float values[size];
+};
+template <int size> DP_DEVICE float element(const Values<size> &v, int i) {
+  return v.values[i];
+}
+
+/// What the chunk at place k of a weight in fragment order is multiplied with:
+/// byte 4 j + 2 c + b of chunk 4 h + t holds k = 64 h + 16 j + 8 b + 2 t + c. A
+/// row has `columns`; behind them lies anything, and zeros are given.
+template <int columns, typename T>
+DP_DEVICE Values<16> load_fragment(const T *row, int k) {
+  Values<16> x;
+  const int first = k / 64 * 64 + k % 64 / 16 * 2;
+  DP_UNROLL
+  for (int i = 0; i < 16; ++i) {
+    const int at = first + i / 4 * 16 + i % 2 * 8 + i % 4 / 2;
+    x.values[i] = columns % 64 == 0 || at < columns ? to_float(row[at]) : 0.0f;
+  }
+  return x;
+}
+
 template <int size>
 DP_DEVICE float element(const Vector<float, size> &v, int i) {
   return from_bits(v.words[i]);
@@ -179,10 +215,14 @@ template <int size> DP_DEVICE float element(const Vector<i8, size> &v, int i) {
   return float(i32(v.words[i / 4] << (24 - 8 * (i % 4))) >> 24);
 }
 
+/// An integer in fragment order: stored as q + 128.
+template <int size> DP_DEVICE float element(const Vector<u8, size> &v, int i) {
+  return float(i32(v.words[i / 4] >> (8 * (i % 4)) & 0xffu) - 128);
+}
+
 /// sum + x . w, one product after the other.
 template <typename X, typename W, int size>
-DP_DEVICE float dot(const Vector<X, size> &x, const Vector<W, size> &w,
-                    float sum) {
+DP_DEVICE float dot(const X &x, const Vector<W, size> &w, float sum) {
   DP_UNROLL
   for (int i = 0; i < size; ++i)
     sum = fma(element(x, i), element(w, i), sum);

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <sstream>
 #include <sys/wait.h>
@@ -51,7 +52,8 @@ public:
 /// A golden checkpoint and its plan.
 struct PackedModel {
   explicit PackedModel(const std::string &folder,
-                       const std::string &scheme = "none")
+                       const std::string &scheme = "none",
+                       const std::string &target = "cpu")
       : folder(folder) {
     context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect,
                         mlir::func::FuncDialect>();
@@ -65,6 +67,7 @@ struct PackedModel {
     module = std::move(*imported);
     mlir::mm1::PipelineOptions options;
     options.scheme = scheme;
+    options.target = target;
     options.maxSequences = 2;
     options.maxContext = 100;
     options.prefillTokens = 20;
@@ -97,6 +100,45 @@ inline std::string readText(const std::string &path) {
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+/// Writes a checkpoint like goldens/base of another width into `folder`: its
+/// experts' w1 are [intermediate, hidden]. `fill` gives the bytes of a tensor;
+/// none leaves zeros.
+inline void writeWideCheckpoint(
+    const std::string &folder, int64_t hidden, int64_t intermediate,
+    const std::function<std::vector<std::byte>(const TensorDecl &)> &fill) {
+  std::string text = readText(golden("base") + "/config.json");
+  auto replace = [&](const std::string &key, int64_t from, int64_t to) {
+    std::string old = "\"" + key + "\": " + std::to_string(from);
+    ASSERT_NE(text.find(old), text.npos) << old;
+    text.replace(text.find(old), old.size(),
+                 "\"" + key + "\": " + std::to_string(to));
+  };
+  replace("hidden_size", 32, hidden);
+  replace("intermediate_size", 48, intermediate);
+  std::ofstream(folder + "/config.json") << text;
+  auto config = ModelConfig::load(folder + "/config.json");
+  ASSERT_TRUE(config) << config.error().message;
+  TensorTable table(*config, ExpertLayout::PerExpert);
+  std::vector<TensorDecl> tensors;
+  for (const ExpectedTensor &tensor : table.tensors())
+    tensors.push_back({tensor.name, tensor.type, tensor.shape});
+  // Wide elements first: without padding between, each stays aligned.
+  std::sort(tensors.begin(), tensors.end(), [](auto &a, auto &b) {
+    return std::pair(sizeBytes(b.type), a.name) <
+           std::pair(sizeBytes(a.type), b.name);
+  });
+  SafeTensorsWriter::Options options;
+  options.alignment = 1;
+  auto writer = SafeTensorsWriter::create(folder + "/model.safetensors",
+                                          tensors, options);
+  ASSERT_TRUE(writer) << writer.error().message;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (std::vector<std::byte> bytes = fill(tensors[i]); !bytes.empty()) {
+      ASSERT_TRUE(writer->write(i, 0, bytes));
+    }
+  ASSERT_TRUE(writer->finish());
 }
 
 /// Runs `work` in a process of its own; true when it ended by itself with exit

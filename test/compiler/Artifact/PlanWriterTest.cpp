@@ -3,8 +3,11 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Artifact/PlanWriter.h"
 #include "PackedModel.h"
+#include "compiler/Artifact/PackRecipe.h"
 #include "dialects/Plan/Layout.h"
 #include "runtime/Artifact/Plan.h"
+
+#include <set>
 
 using namespace mm1;
 
@@ -45,6 +48,28 @@ TEST(PlanWriter, TheRuntimeReadsIt) {
   EXPECT_FALSE(plan->input("hidden"));
   for (size_t i = 0; i < plan->kernels.size(); ++i)
     EXPECT_EQ(plan->kernels[i].scratchBytes, 64 * i);
+}
+
+// The runtime compares plan.bin with the weights' file before it maps a byte.
+TEST(PlanWriter, NamesWeightsAsTheFileHasThem) {
+  for (const char *target : {"cpu", "sm_90a"}) {
+    PackedModel model(golden("base"), "int8-experts", target);
+    auto plan = written(model);
+    ASSERT_TRUE(plan) << plan.error().message;
+    std::vector<TensorDecl> tensors = packedTensors(*model.module);
+    ASSERT_EQ(plan->weights.size(), tensors.size());
+    std::set<ElementType> types;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const Plan::Weight &weight = plan->weights[i];
+      EXPECT_EQ(weight.name, tensors[i].name);
+      EXPECT_EQ(weight.element, tensors[i].type) << weight.name;
+      EXPECT_EQ(weight.sizeBytes,
+                tensorSizeBytes(tensors[i].type, tensors[i].shape));
+      types.insert(weight.element);
+    }
+    // q + 128, in swizzled tiles; q, in panels.
+    EXPECT_EQ(types.count(ElementType::U8), target == std::string("sm_90a"));
+  }
 }
 
 TEST(PlanWriter, SaysWhatTheDialectSays) {

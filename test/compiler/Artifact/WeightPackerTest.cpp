@@ -188,22 +188,34 @@ TEST_F(WeightPackerTest, CastsBothWays) {
               floatToBf16(router[i]));
 }
 
-const char *kQuantised =
-    "mm1.weight @w : tensor<4x48x32xi8, #mm1.tiled<panel = 32, depth = 2>> = "
-    "#mm1.recipe<sources = [SOURCES], steps = [#mm1.stack, "
-    "#mm1.quantize<int8_rows>, #mm1.tile<panel = 32, depth = 2>]>\n"
-    "mm1.weight @between : tensor<1xf32> = #mm1.recipe<sources = [], steps = "
-    "[#mm1.lightning_slopes<heads = 1, layer = 0, layers = 4, rule = "
-    "interleaved, factor = published>]>\n"
-    "mm1.weight @w.scale : tensor<4x48xf32, #mm1.padded<multiple = 32>> = "
-    "#mm1.recipe<sources = [SOURCES], steps = [#mm1.stack, "
-    "#mm1.quantize_scales<int8_rows>, #mm1.pad<multiple = 32>]>";
+/// How the integers of quantised() lie.
+struct Layout {
+  const char *name, *step, *encoding;
+  uint64_t bytes;         ///< of the integers
+  uint64_t smallestBytes; ///< of memory that packing them takes
+};
+constexpr Layout kPanels{"Panels", "#mm1.tile<panel = 32, depth = 2>",
+                         "#mm1.tiled<panel = 32, depth = 2>", 4 * 64 * 32,
+                         32000},
+    kFragments{"Fragments", "#mm1.swizzle<rows = 64, order = fragment>",
+               "#mm1.swizzled<rows = 64, order = fragment>", 4 * 64 * 128,
+               76000};
 
-std::string quantised() {
-  std::string text = kQuantised, name = "SOURCES";
-  for (size_t at; (at = text.find(name)) != text.npos;)
-    text.replace(at, name.size(), expertSources(4));
-  return text;
+/// Integers of four experts, slopes, and the scales of the integers.
+std::string quantised(const Layout &layout = kPanels) {
+  std::string sources = expertSources(4);
+  return "mm1.weight @w : tensor<4x48x32xi8, " + std::string(layout.encoding) +
+         "> = #mm1.recipe<sources = [" + sources +
+         "], steps = [#mm1.stack, #mm1.quantize<int8_rows>, " + layout.step +
+         "]>\n"
+         "mm1.weight @between : tensor<1xf32> = #mm1.recipe<sources = [], "
+         "steps = [#mm1.lightning_slopes<heads = 1, layer = 0, layers = 4, "
+         "rule = interleaved, factor = published>]>\n"
+         "mm1.weight @w.scale : tensor<4x48xf32, #mm1.padded<multiple = 32>> = "
+         "#mm1.recipe<sources = [" +
+         sources +
+         "], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>, "
+         "#mm1.pad<multiple = 32>]>";
 }
 
 TEST_F(WeightPackerTest, QuantisesAsRecipeMathSays) {
@@ -246,6 +258,8 @@ TEST_F(WeightPackerTest, MakesSlopesAndFrequencies) {
   ASSERT_EQ(found.size(), 32u);
   for (size_t i = 0; i < 32; ++i)
     EXPECT_EQ(found[i], i < 4 ? static_cast<float>(slopes[i]) : 0.0f);
+  // 32 floats; no layout here asks for more than 64 bytes.
+  EXPECT_EQ(file.find("f")->offset, file.find("s")->offset + 128);
   auto frequencies = file.find("f")->elements<float>();
   EXPECT_EQ(std::vector<float>(frequencies.begin(), frequencies.end()),
             ropeFrequencies(8, 1e7));
@@ -253,16 +267,25 @@ TEST_F(WeightPackerTest, MakesSlopesAndFrequencies) {
 
 //===------------------------ Threads and memory --------------------------===//
 
-TEST_F(WeightPackerTest, SameBytesFromAnyThreadsAndMemory) {
+/// How packing goes on, stops and resumes, in both kinds of tiles.
+class PackingRun : public WeightPackerTest,
+                   public ::testing::WithParamInterface<Layout> {};
+
+INSTANTIATE_TEST_SUITE_P(Layouts, PackingRun,
+                         ::testing::Values(kPanels, kFragments),
+                         [](auto &info) { return info.param.name; });
+
+TEST_P(PackingRun, SameBytesFromAnyThreadsAndMemory) {
   Bytes first;
   uint64_t smallest = 0;
-  for (uint64_t memory : {uint64_t(2) << 30, uint64_t(80000), uint64_t(32000)})
+  for (uint64_t memory : {uint64_t(2) << 30, 5 * GetParam().smallestBytes / 2,
+                          GetParam().smallestBytes})
     for (unsigned threads : {1u, 2u, 5u}) {
       std::filesystem::remove(folder / "journal");
       PackOptions options;
       options.memoryBytes = memory;
       options.threads = threads;
-      auto file = packed(quantised(), options);
+      auto file = packed(quantised(GetParam()), options);
       Bytes bytes(file.find("w")->bytes.begin(), file.find("w")->bytes.end());
       if (first.empty())
         first = bytes;
@@ -308,37 +331,16 @@ uint64_t statusBytes(const std::string &key) {
   return 0;
 }
 
-TEST_F(WeightPackerTest, MemoryStaysBelowItsBound) {
+TEST_P(PackingRun, MemoryStaysBelowItsBound) {
   // 192 MB of zeros in one expert tensor after the other, 16 MiB to pack them.
   TemporaryFolder big;
-  auto text = readText(golden("base") + "/config.json");
-  auto replace = [&](const std::string &from, const std::string &to) {
-    text.replace(text.find(from), from.size(), to);
-  };
-  replace("\"hidden_size\": 32", "\"hidden_size\": 1024");
-  replace("\"intermediate_size\": 48", "\"intermediate_size\": 1900");
-  std::ofstream(big / "config.json") << text;
-  auto config = ModelConfig::load(big / "config.json");
-  ASSERT_TRUE(config);
-  TensorTable table(*config, ExpertLayout::PerExpert);
-  std::vector<TensorDecl> tensors;
-  for (const ExpectedTensor &tensor : table.tensors())
-    tensors.push_back({tensor.name, tensor.type, tensor.shape});
-  // Wide elements first: without padding between, each stays aligned.
-  std::sort(tensors.begin(), tensors.end(), [](auto &a, auto &b) {
-    return std::pair(sizeBytes(b.type), a.name) <
-           std::pair(sizeBytes(a.type), b.name);
+  writeWideCheckpoint(big.path, 1024, 1900, [](const TensorDecl &) {
+    return std::vector<std::byte>();
   });
-  SafeTensorsWriter::Options options;
-  options.alignment = 1;
-  auto writer =
-      SafeTensorsWriter::create(big / "model.safetensors", tensors, options);
-  ASSERT_TRUE(writer) << writer.error().message;
-  ASSERT_TRUE(writer->finish());
   useCheckpoint(big.path);
   ASSERT_GT(checkpoint->sizeBytes(), uint64_t(180) << 20);
 
-  text.clear();
+  std::string text;
   for (int layer = 0; layer < 4; ++layer)
     for (const char *kind : {"w1", "w3"}) {
       std::string name = std::to_string(layer) + "." + kind, sources;
@@ -348,12 +350,10 @@ TEST_F(WeightPackerTest, MemoryStaysBelowItsBound) {
                               ".block_sparse_moe.experts." +
                               std::to_string(expert) + "." + kind + ".weight",
                           "tensor<1900x1024xbf16>");
-      text += "mm1.weight @layers." + name +
-              " : tensor<4x1900x1024xi8, #mm1.tiled<panel = 32, depth = 2>> "
-              "= #mm1.recipe<sources = [" +
-              sources +
-              "], steps = [#mm1.stack, #mm1.quantize<int8_rows>, "
-              "#mm1.tile<panel = 32, depth = 2>]>\n";
+      text += "mm1.weight @layers." + name + " : tensor<4x1900x1024xi8, " +
+              GetParam().encoding + "> = #mm1.recipe<sources = [" + sources +
+              "], steps = [#mm1.stack, #mm1.quantize<int8_rows>, " +
+              GetParam().step + "]>\n";
     }
   PackOptions options16;
   options16.memoryBytes = uint64_t(16) << 20;
@@ -378,8 +378,8 @@ TEST_F(WeightPackerTest, MemoryStaysBelowItsBound) {
 
 //===------------------------------ Going on ------------------------------===//
 
-TEST_F(WeightPackerTest, GoesOnAfterKill9) {
-  packed(quantised());
+TEST_P(PackingRun, GoesOnAfterKill9) {
+  packed(quantised(GetParam()));
   std::string whole = readText(folder / "weights.safetensors");
   std::filesystem::remove(folder / "journal");
   auto numEntries = [&] {
@@ -388,21 +388,22 @@ TEST_F(WeightPackerTest, GoesOnAfterKill9) {
   };
   // Two groups: w with its scale, and the slopes. One thread is stuck in one of
   // them; the other thread finishes the other.
-  ASSERT_TRUE(killedInChild([&] { (void)pack(quantised(), stuckOptions()); },
-                            [&] { return numEntries() >= 1; }));
+  ASSERT_TRUE(
+      killedInChild([&] { (void)pack(quantised(GetParam()), stuckOptions()); },
+                    [&] { return numEntries() >= 1; }));
   auto finished = numEntries();
   ASSERT_TRUE(finished == 1 || finished == 2) << finished;
 
-  auto result = pack(quantised());
+  auto result = pack(quantised(GetParam()));
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->resumedBytes,
-            finished == 1 ? 4u : 4u * 64 * 32 + 4 * 64 * 4);
+            finished == 1 ? 4u : GetParam().bytes + 4 * 64 * 4);
   EXPECT_EQ(readText(folder / "weights.safetensors"), whole);
   EXPECT_EQ(result->hashes, hashes);
 }
 
-TEST_F(WeightPackerTest, ChecksWhatAnEarlierRunFinished) {
-  packed(quantised());
+TEST_P(PackingRun, ChecksWhatAnEarlierRunFinished) {
+  packed(quantised(GetParam()));
   std::string whole = readText(folder / "weights.safetensors");
   {
     // One byte of @w changes behind our back.
@@ -414,7 +415,7 @@ TEST_F(WeightPackerTest, ChecksWhatAnEarlierRunFinished) {
     file.put(char(0x55));
   }
   ASSERT_NE(readText(folder / "weights.safetensors"), whole);
-  auto result = pack(quantised());
+  auto result = pack(quantised(GetParam()));
   ASSERT_TRUE(result);
   EXPECT_EQ(result->resumedBytes, 4u); // the slopes only
   EXPECT_EQ(readText(folder / "weights.safetensors"), whole);
@@ -450,6 +451,25 @@ TEST_F(WeightPackerTest, RefusesAnotherShape) {
   EXPECT_EQ(result.error().message,
             "weight 'w': its source 'model.layers.0.input_layernorm.weight' is "
             "BF16 [32] in the checkpoint; the recipe wants tensor<33xbf16>");
+}
+
+// Scales are made when all rows were seen, and written row by row.
+TEST_F(WeightPackerTest, RefusesScalesInTiles) {
+  for (const char *tile :
+       {"<rows = 64, order = natural>", "<panel = 32, depth = 1>"}) {
+    bool isPanel = std::string(tile).find("panel") != std::string::npos;
+    auto result =
+        pack(std::string("mm1.weight @w.scale : tensor<4x48xf32, #mm1.") +
+             (isPanel ? "tiled" : "swizzled") + tile +
+             "> = #mm1.recipe<sources = [" + expertSources(4) +
+             "], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>, #mm1." +
+             (isPanel ? "tile" : "swizzle") + tile + "]>");
+    ASSERT_FALSE(result);
+    EXPECT_NE(result.error().message.find("weight 'w.scale': the packer has no "
+                                          "step #mm1."),
+              std::string::npos)
+        << result.error().message;
+  }
 }
 
 TEST_F(WeightPackerTest, RefusesToQuantiseWhatIsNotFinite) {

@@ -204,6 +204,12 @@ TEST(CheckpointWeights, StepsOfARecipe) {
   Tensor tiled = load("tensor<32x32xbf16, #mm1.tiled<panel = 16, depth = 2>>",
                       kK, "#mm1.tile<panel = 16, depth = 2>");
   EXPECT_EQ(tiled.values, k.values);
+  // The + 128 of fragment order is the bytes', not the numbers'.
+  Tensor fragments = load(
+      "tensor<32x32xi8, #mm1.swizzled<rows = 64, order = fragment>>", kK,
+      "#mm1.quantize<int8_rows>, #mm1.swizzle<rows = 64, order = fragment>");
+  EXPECT_EQ(fragments.values,
+            load("tensor<32x32xi8>", kK, "#mm1.quantize<int8_rows>").values);
 
   Tensor scales = load("tensor<32xf32>", kK, "#mm1.quantize_scales<int8_rows>");
   Tensor integers = load("tensor<32x32xi8>", kK, "#mm1.quantize<int8_rows>");

@@ -113,6 +113,26 @@ mm1.weight @tile_of_zero : tensor<4x4xf32> = #mm1.recipe<
 
 // -----
 
+// expected-error @below {{recipe step '#mm1.swizzle<rows = 64, order = natural>': #mm1.swizzled expects matrices [..., N, K] of f32, bf16 or i8, found 'tensor<4xf32>'}}
+mm1.weight @swizzle_vector : tensor<4xf32> = #mm1.recipe<
+    sources = [#mm1.source<"a" : tensor<4xf32>>], steps = [#mm1.swizzle<rows = 64, order = natural>]>
+
+// -----
+
+// expected-error @below {{recipe step '#mm1.swizzle<rows = 64, order = fragment>': #mm1.swizzled expects order = natural for 'bf16'; fragment order is of i8}}
+mm1.weight @fragments_of_floats : tensor<4x4xbf16> = #mm1.recipe<
+    sources = [#mm1.source<"a" : tensor<4x4xbf16>>], steps = [#mm1.swizzle<rows = 64, order = fragment>]>
+
+// -----
+
+// Tiles come after slices.
+// expected-error @below {{recipe step '#mm1.slice<axis = 0, offset = 0, size = 64>' follows one that fixed the layout; layout comes last}}
+mm1.weight @slice_tiles : tensor<64x64xf32> = #mm1.recipe<
+    sources = [#mm1.source<"a" : tensor<128x64xf32>>],
+    steps = [#mm1.swizzle<rows = 64, order = natural>, #mm1.slice<axis = 0, offset = 0, size = 64>]>
+
+// -----
+
 // expected-error @below {{recipe step '#mm1.pad<multiple = -1>' does not fit 'tensor<4xf32>'}}
 mm1.weight @pad_negative : tensor<4xf32> = #mm1.recipe<
     sources = [#mm1.source<"a" : tensor<4xf32>>], steps = [#mm1.pad<multiple = -1>]>

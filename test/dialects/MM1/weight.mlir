@@ -21,6 +21,19 @@ mm1.weight @w1.scale : tensor<2x96xf32, #mm1.padded<multiple = 32>> = #mm1.recip
 
 // -----
 
+// For a GPU: tiles of 64 rows by 128 bytes; int8 in the order of matrix instructions.
+// CHECK: mm1.weight @tiles : tensor<96x64xbf16, #mm1.swizzled<rows = 64, order = natural>>
+// CHECK-SAME: steps = [#mm1.swizzle<rows = 64, order = natural>]
+mm1.weight @tiles : tensor<96x64xbf16, #mm1.swizzled<rows = 64, order = natural>> = #mm1.recipe<
+    sources = [#mm1.source<"0.w1" : tensor<96x64xbf16>>], steps = [#mm1.swizzle<rows = 64, order = natural>]>
+// CHECK: mm1.weight @fragments : tensor<2x96x64xi8, #mm1.swizzled<rows = 64, order = fragment>>
+// CHECK-SAME: steps = [#mm1.stack, #mm1.quantize<int8_rows>, #mm1.swizzle<rows = 64, order = fragment>]
+mm1.weight @fragments : tensor<2x96x64xi8, #mm1.swizzled<rows = 64, order = fragment>> = #mm1.recipe<
+    sources = [#mm1.source<"0.w1" : tensor<96x64xbf16>>, #mm1.source<"1.w1" : tensor<96x64xbf16>>],
+    steps = [#mm1.stack, #mm1.quantize<int8_rows>, #mm1.swizzle<rows = 64, order = fragment>]>
+
+// -----
+
 // Joined along a dimension, cut, cast.
 // CHECK: mm1.weight @cut : tensor<16x64xf32>
 // CHECK-SAME: steps = [#mm1.concat<axis = 0>, #mm1.slice<axis = 0, offset = 32, size = 16>, #mm1.cast<f32>]

@@ -39,111 +39,31 @@ rope_angles_0(
   }
 }
 
-// embedding_rms_norm_0
-// What    out0 = rms_norm(embedding(in0, in1), in2)
-// Shapes  in0 [T] i32
-//         in1 [96, 32] bf16
-//         in2 [32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-embedding_rms_norm_0(
-    const dp::i32 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 32) {
-        const dp::i32 v0 = in0[row];
-        const int v1 = int(v0);
-        const float embedding = dp::to_float(in1[dp::i64(v1) * 32 + column]);
-        kept[i] = embedding;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 32) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in2[column]);
-        const float rms_norm = scaled * v0;
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
-      }
-    }
-  }
-}
+// @embedding_rms_norm_linear_silu_0: no CUDA emitter yet
 
-// @linear_silu_0: no CUDA emitter yet
+// @lightning_attention_sum_squares_0: no CUDA emitter yet
 
-// @lightning_attention_0: no CUDA emitter yet
+// @scale_columns_sigmoid_gate_linear_norm_rows_residual_0: no CUDA emitter yet
 
-// rms_norm_sigmoid_gate_0
-// What    out0 = sigmoid_gate(rms_norm(in0, in1), in2)
-// Shapes  in0 [T, 64] bf16
-//         in1 [64] bf16
-//         in2 [T, 64] bf16
-//         out0 [T, 64] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-rms_norm_sigmoid_gate_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 64) {
-        const float v0 = dp::to_float(in0[dp::i64(row) * 64 + column]);
-        kept[i] = v0;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 64.0f + 1e-06f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 64) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in1[column]);
-        const float rms_norm = scaled * v0;
-        const float v1 = dp::to_float(in2[dp::i64(row) * 64 + column]);
-        const float v2 = -v1;
-        const float v3 = dp::exp(v2);
-        const float v4 = 1.0f + v3;
-        const float v5 = 1.0f / v4;
-        const float sigmoid_gate = rms_norm * v5;
-        out0[dp::i64(row) * 64 + column] = dp::convert<dp::bf16>(sigmoid_gate);
-      }
-    }
-  }
-}
+// @rms_norm_linear_0: no CUDA emitter yet
+
+// @router_expert_linear_silu_mul_0: no CUDA emitter yet
+
+// @router_expert_linear_combine_residual_0: no CUDA emitter yet
+
+// @rms_norm_linear_1: no CUDA emitter yet
+
+// @rope_cache_append_softmax_attention_0: no CUDA emitter yet
 
 // linear_residual_0
 // What    out0 = residual(in2, linear(in0, in1))
 // Shapes  in0 [T, 64] bf16
-//         in1 [32, 64] bf16 in panels of 4 x 256
+//         in1 [32, 64] bf16
 //         in2 [T, 32] bf16
 //         out0 [T, 32] bf16
-// Launch  grid 2, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 16384 bytes of weights for every 8 rows
-DP_KERNEL(128)
+// Launch  grid 4, block 256; a warp does 4 columns at a time, for 8 rows at a time
+// Bound   memory: 4096 bytes of weights for every 8 rows
+DP_KERNEL(256)
 linear_residual_0(
     const dp::bf16 *__restrict__ in0,
     const dp::bf16 *__restrict__ in1,
@@ -151,17 +71,16 @@ linear_residual_0(
     dp::bf16 *__restrict__ out0,
     const dp::i64 *__restrict__ dims) {
   const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 4, 8);
-  for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
+  const int lastPanel = dp::min((dp::block() + 1) * 2, 8);
+  for (int panel = dp::block() * 2 + dp::warp(); panel < lastPanel; panel += 8) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 64; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 64; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(in1 + dp::i64(panel * 4 + c) * 64 + k);
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
@@ -198,220 +117,8 @@ linear_residual_0(
   }
 }
 
-// rms_norm_0
-// What    out0 = rms_norm(in0, in1)
-// Shapes  in0 [T, 32] bf16
-//         in1 [32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-rms_norm_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 32) {
-        const float v0 = dp::to_float(in0[dp::i64(row) * 32 + column]);
-        kept[i] = v0;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 32) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in1[column]);
-        const float rms_norm = scaled * v0;
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
-      }
-    }
-  }
-}
-
-// linear_0
-// What    out0 = linear(in0, in1)
-// Shapes  in0 [T, 32] bf16
-//         in1 [2, 32] f32 in panels of 4 x 128
-//         out0 [T, 2] f32
-// Launch  grid 1, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 2048 bytes of weights for every 8 rows
-DP_KERNEL(128)
-linear_0(
-    const dp::bf16 *__restrict__ in0,
-    const float *__restrict__ in1,
-    float *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 1, 1);
-  for (int panel = dp::block() * 1 + dp::warp(); panel < lastPanel; panel += 4) {
-    for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
-      const int count = dp::min(numRows - firstRow, 8);
-      const float *panel0 = in1 + dp::i64(panel) * 512 + dp::lane() * 4;
-      float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 4; k < 32; ++step, k += 128) {
-        dp::Vector<float, 4> w0[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<4>(panel0 + dp::i64(step) * 512 + c * 128);
-        DP_UNROLL
-        for (int r = 0; r < 8; ++r) {
-          if (r < count) {
-            const auto x = dp::load_vector<4>(in0 + dp::i64(firstRow + r) * 32 + k);
-            DP_UNROLL
-            for (int c = 0; c < 4; ++c) {
-              sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);
-            }
-          }
-        }
-      }
-      // Lane r * 4 + c finishes row r, column c.
-      float sum0 = 0.0f;
-      DP_UNROLL
-      for (int r = 0; r < 8; ++r) {
-        if (r < count) {
-          DP_UNROLL
-          for (int c = 0; c < 4; ++c) {
-            const float all0 = dp::warp_sum(sums0[r][c]);
-            sum0 = dp::lane() == r * 4 + c ? all0 : sum0;
-          }
-        }
-      }
-      const int row = firstRow + dp::lane() / 4;
-      const int column = panel * 4 + dp::lane() % 4;
-      if (dp::lane() / 4 < count && column < 2) {
-        out0[dp::i64(row) * 32 + column] = sum0;
-      }
-      if (panel == 0) {
-        for (int r = 0; r < count; ++r) {
-          if (dp::lane() < 30)
-            out0[dp::i64(firstRow + r) * 32 + 2 + dp::lane()] = 0.0f;
-        }
-      }
-    }
-  }
-}
-
-// @router_0: no CUDA emitter yet
-
-// @expert_linear_silu_mul_0: no CUDA emitter yet
-
-// @expert_linear_combine_residual_0: no CUDA emitter yet
-
-// @linear_1: no CUDA emitter yet
-
 // @rope_cache_append_0: no CUDA emitter yet
 
 // @rope_softmax_attention_0: no CUDA emitter yet
 
-// @rope_softmax_attention_1: no CUDA emitter yet
-
-// gather_rows_rms_norm_0
-// What    out0 = rms_norm(gather_rows(in0, in1), in2)
-// Shapes  in0 [T, 32] bf16
-//         in1 [T] i32
-//         in2 [32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-gather_rows_rms_norm_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::i32 *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 32) {
-        const dp::i32 v0 = in1[row];
-        const int v1 = int(v0);
-        const float gather_rows = dp::to_float(in0[dp::i64(v1) * 32 + column]);
-        kept[i] = gather_rows;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 32) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in2[column]);
-        const float rms_norm = scaled * v0;
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
-      }
-    }
-  }
-}
-
-// linear_2
-// What    out0 = linear(in0, in1)
-// Shapes  in0 [T, 32] bf16
-//         in1 [96, 32] bf16 in panels of 4 x 256
-//         out0 [T, 96] f32
-// Launch  grid 6, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 49152 bytes of weights for every 8 rows
-DP_KERNEL(128)
-linear_2(
-    const dp::bf16 *__restrict__ in0,
-    const dp::bf16 *__restrict__ in1,
-    float *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int numRows = dp::tokens(dims);
-  const int lastPanel = dp::min((dp::block() + 1) * 4, 24);
-  for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
-    for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
-      const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
-      float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 32; ++step, k += 256) {
-        dp::Vector<dp::bf16, 8> w0[4];
-        DP_UNROLL
-        for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
-        DP_UNROLL
-        for (int r = 0; r < 8; ++r) {
-          if (r < count) {
-            const auto x = dp::load_vector<8>(in0 + dp::i64(firstRow + r) * 32 + k);
-            DP_UNROLL
-            for (int c = 0; c < 4; ++c) {
-              sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);
-            }
-          }
-        }
-      }
-      // Lane r * 4 + c finishes row r, column c.
-      float sum0 = 0.0f;
-      DP_UNROLL
-      for (int r = 0; r < 8; ++r) {
-        if (r < count) {
-          DP_UNROLL
-          for (int c = 0; c < 4; ++c) {
-            const float all0 = dp::warp_sum(sums0[r][c]);
-            sum0 = dp::lane() == r * 4 + c ? all0 : sum0;
-          }
-        }
-      }
-      const int row = firstRow + dp::lane() / 4;
-      const int column = panel * 4 + dp::lane() % 4;
-      if (dp::lane() / 4 < count && column < 96) {
-        out0[dp::i64(row) * 96 + column] = sum0;
-      }
-    }
-  }
-}
+// @gather_rows_rms_norm_linear_0: no CUDA emitter yet

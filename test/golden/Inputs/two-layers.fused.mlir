@@ -140,13 +140,13 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       %56 = mm1.cache_append %55, %arg8, %arg9 batch(%arg10, %arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %56 : tensor<?x2x2x64x16xbf16>
     }
-    mm1.store_state %36, @layers.1.kv : tensor<?x2x2x64x16xbf16>
     %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?x?xi32>):
       %55 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
       %56 = mm1.softmax_attention %55, %arg8 batch(%arg9, %arg10, %arg11) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %56 : tensor<?x64xbf16>
     }
+    mm1.store_state %36, @layers.1.kv : tensor<?x2x2x64x16xbf16>
     %38 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %39 = mm1.cluster matmul(%37, %38, %30) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
@@ -310,13 +310,13 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       %56 = mm1.cache_append %55, %arg8, %arg9 batch(%arg10, %arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %56 : tensor<?x2x2x64x16xbf16>
     }
-    mm1.store_state %36, @layers.1.kv : tensor<?x2x2x64x16xbf16>
     %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg2, %arg1, %arg4) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?x?xi32>):
       %55 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
       %56 = mm1.softmax_attention %55, %arg8 batch(%arg9, %arg10, %arg11) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %56 : tensor<?x64xbf16>
     }
+    mm1.store_state %36, @layers.1.kv : tensor<?x2x2x64x16xbf16>
     %38 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %39 = mm1.cluster matmul(%37, %38, %30) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):

@@ -1,16 +1,16 @@
 // kernel
 // What    out0 = residual(in3, linear(in0, in1, in2))
 // Shapes  in0 [T, 96] bf16
-//         in1 [70, 96] i8 in panels of 4 x 512
+//         in1 [70, 96] i8 in swizzled tiles of 64 rows, fragment order
 //         in2 [70] f32
 //         in3 [T, 70] bf16
 //         out0 [T, 70] bf16
 // Launch  grid 5, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 36864 bytes of weights for every 8 rows
+// Bound   memory: 16384 bytes of weights for every 8 rows
 DP_KERNEL(128)
 kernel(
     const dp::bf16 *__restrict__ in0,
-    const dp::i8 *__restrict__ in1,
+    const dp::u8 *__restrict__ in1,
     const float *__restrict__ in2,
     const dp::bf16 *__restrict__ in3,
     dp::bf16 *__restrict__ out0,
@@ -20,17 +20,16 @@ kernel(
   for (int panel = dp::block() * 4 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::i8 *panel0 = in1 + dp::i64(panel) * 2048 + dp::lane() * 16;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 16; k < 96; ++step, k += 512) {
-        dp::Vector<dp::i8, 16> w0[4];
+      for (int k = dp::lane() * 16; k < 128; k += 512) {
+        dp::Vector<dp::u8, 16> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<16>(panel0 + dp::i64(step) * 2048 + c * 512);
+          w0[c] = dp::stream_vector<16>(dp::swizzled_chunk<64, 1>(in1, panel * 4 + c, k));
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {
-            const auto x = dp::load_vector<16>(in0 + dp::i64(firstRow + r) * 96 + k);
+            const auto x = dp::load_fragment<96>(in0 + dp::i64(firstRow + r) * 96, k);
             DP_UNROLL
             for (int c = 0; c < 4; ++c) {
               sums0[r][c] = dp::dot(x, w0[c], sums0[r][c]);

@@ -1,10 +1,10 @@
 // kernel
 // What    out0 = silu(linear(in0, in1))
 // Shapes  in0 [T, 64] bf16
-//         in1 [192, 64] bf16 in panels of 4 x 256
+//         in1 [192, 64] bf16 in swizzled tiles of 64 rows, natural order
 //         out0 [T, 192] bf16
 // Launch  grid 6, block 128; a warp does 4 columns at a time, for 8 rows at a time
-// Bound   memory: 98304 bytes of weights for every 8 rows
+// Bound   memory: 24576 bytes of weights for every 8 rows
 DP_KERNEL(128)
 kernel(
     const dp::bf16 *__restrict__ in0,
@@ -16,13 +16,12 @@ kernel(
   for (int panel = dp::block() * 8 + dp::warp(); panel < lastPanel; panel += 4) {
     for (int firstRow = 0; firstRow < numRows; firstRow += 8) {
       const int count = dp::min(numRows - firstRow, 8);
-      const dp::bf16 *panel0 = in1 + dp::i64(panel) * 1024 + dp::lane() * 8;
       float sums0[8][4] = {};
-      for (int step = 0, k = dp::lane() * 8; k < 64; ++step, k += 256) {
+      for (int k = dp::lane() * 8; k < 64; k += 256) {
         dp::Vector<dp::bf16, 8> w0[4];
         DP_UNROLL
         for (int c = 0; c < 4; ++c)
-          w0[c] = dp::stream_vector<8>(panel0 + dp::i64(step) * 1024 + c * 256);
+          w0[c] = dp::stream_vector<8>(dp::swizzled_chunk<64, 1>(in1, panel * 4 + c, k));
         DP_UNROLL
         for (int r = 0; r < 8; ++r) {
           if (r < count) {

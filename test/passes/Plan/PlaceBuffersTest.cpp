@@ -1,8 +1,5 @@
 //===- PlaceBuffersTest.cpp - No two live buffers share bytes -------------===//
 #include "passes/Plan/PlaceBuffers.h"
-#include "dialects/Plan/Layout.h"
-
-#include "mlir/IR/MLIRContext.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -58,58 +55,6 @@ TEST(PlaceBuffers, RandomRangesNeverShareBytes) {
     }
     EXPECT_EQ(placement.end, end);
   }
-}
-
-//===------------------------------- Layout -------------------------------===//
-
-struct LayoutTest : ::testing::Test {
-  LayoutTest() { context.loadDialect<mm1::MM1Dialect>(); }
-  RankedTensorType tensor(ArrayRef<int64_t> shape, Type element,
-                          Attribute encoding = {}) {
-    return RankedTensorType::get(shape, element, encoding);
-  }
-  MLIRContext context;
-  Type f32 = Float32Type::get(&context), bf16 = BFloat16Type::get(&context),
-       i32 = IntegerType::get(&context, 32), i8 = IntegerType::get(&context, 8);
-  int64_t dynamic = ShapedType::kDynamic;
-};
-
-TEST_F(LayoutTest, Rows) {
-  EXPECT_EQ(rowStride(100, f32), 128);
-  EXPECT_EQ(rowStride(32, bf16), 32);
-  EXPECT_EQ(rowStride(256, f32), 288);  // 1024 bytes
-  EXPECT_EQ(rowStride(256, bf16), 256); // 512 bytes
-  EXPECT_EQ(rowStride(500, bf16), 544); // 512 elements are 1024 bytes
-  EXPECT_EQ(rowStride(6144, bf16), 6176);
-  EXPECT_EQ(rowStrideBytes(7, i32), 28);
-}
-
-TEST_F(LayoutTest, Buffers) {
-  EXPECT_EQ(bufferBytes(tensor({dynamic}, i32), 17), 128);
-  EXPECT_EQ(bufferBytes(tensor({5}, i32), 17), 64);
-  EXPECT_EQ(bufferBytes(tensor({dynamic, dynamic}, i32), 3, 7), 128); // 84
-  EXPECT_EQ(bufferBytes(tensor({dynamic, 2}, i32), 9), 128);          // 72
-  EXPECT_EQ(bufferBytes(tensor({dynamic, 2}, f32), 9), 9 * 128);
-  EXPECT_EQ(bufferBytes(tensor({dynamic, 3, 40}, bf16), 2), 6 * 128);
-}
-
-TEST_F(LayoutTest, Weights) {
-  auto tiled = mm1::TiledAttr::get(&context, 32, 2);
-  auto experts = tensor({4, 48, 31}, bf16, tiled);
-  EXPECT_EQ(storedShape(experts), (SmallVector<int64_t>{4, 2, 16, 32, 2}));
-  EXPECT_EQ(tiledBytes(experts), 2 * 16 * 32 * 2 * 2);
-  EXPECT_EQ(weightBytes(experts), 4 * tiledBytes(experts));
-  auto padded = mm1::PaddedAttr::get(&context, 32);
-  EXPECT_EQ(weightBytes(tensor({4, 33}, f32, padded)), 4 * 64 * 4);
-  EXPECT_EQ(weightBytes(tensor({7, 3}, i8)), 21);
-}
-
-TEST_F(LayoutTest, States) {
-  EXPECT_EQ(stateUnitBytes(tensor({dynamic, 4, 16, 16}, f32)), 4096);
-  EXPECT_EQ(stateUnitBytes(tensor({dynamic, 1, 3, 3}, f32)), 64); // 36
-  // Rows of 16 are stored as 32: k and v, 2 heads, 64 rows.
-  EXPECT_EQ(stateUnitBytes(tensor({dynamic, 2, 2, 64, 16}, bf16)),
-            2 * 2 * 64 * 32 * 2);
 }
 
 } // namespace

@@ -71,6 +71,7 @@ public:
       break;
     }
   }
+  int64_t elements() const { return size; }
   bool guardIsIntact() const {
     for (int64_t i = 0; i < kGuard; ++i)
       if (memory.get()[size * bytesOf(element) + i] != 0xff)
@@ -124,33 +125,56 @@ struct Rows {
   Buffer buffer;
 };
 
-/// A matrix [N, K] of values, and how `#mm1.tiled<4, 512 bytes>` stores it.
+/// A matrix [N, K] of values as TileWeights lays it out for a GPU: in swizzled
+/// tiles of 64 rows (int8 in fragment order), or row after row.
 struct Matrix {
-  Matrix(Element element, int64_t numRows, int64_t numColumns, int seed)
-      : columns(numColumns), values(numRows * numColumns),
-        depth(512 / bytesOf(element)),
-        steps(mlir::plan::ceilDiv(numColumns, depth)),
-        buffer(element, mlir::plan::ceilDiv(numRows, 4) * steps * 4 * depth) {
+  enum Layout { Swizzled, Rows };
+
+  Matrix(Element element, int64_t numRows, int64_t numColumns, int seed,
+         Layout layout = Swizzled)
+      : columns(numColumns), element(element), values(numRows * numColumns),
+        line(128 / bytesOf(element)), lines((numColumns + line - 1) / line),
+        buffer(element, layout == Swizzled
+                            ? (numRows + 63) / 64 * 64 * lines * line
+                            : numRows * mlir::plan::roundUp(numColumns, 32)) {
     std::mt19937 generator(seed);
     std::normal_distribution<double> normal(0.0, element == Element::I8 ? 40.0
                                                                         : 0.25);
-    for (int64_t i = 0; i < mlir::plan::ceilDiv(numRows, 4) * steps * 4 * depth;
-         ++i)
-      buffer.set(i, 0.0);
+    bool isFragment = element == Element::I8 && layout == Swizzled;
+    // Padding holds zeros: -128 as an i8 is the byte 128.
+    for (int64_t i = 0; i < buffer.elements(); ++i)
+      buffer.set(i, isFragment ? -128.0 : 0.0);
     for (int64_t n = 0; n < numRows; ++n)
       for (int64_t k = 0; k < columns; ++k) {
-        int64_t at =
-            ((n / 4 * steps + k / depth) * 4 + n % 4) * depth + k % depth;
-        buffer.set(at, std::clamp(normal(generator), -127.0, 127.0));
+        int64_t at = layout == Swizzled
+                         ? place(n, k)
+                         : n * mlir::plan::roundUp(columns, 32) + k;
+        double value = std::clamp(normal(generator), -127.0, 127.0);
+        buffer.set(at, value);
         values[n * columns + k] = buffer.get(at);
+        if (isFragment) // q + 128 modulo 256
+          buffer.set(at, buffer.get(at) + (buffer.get(at) < 0 ? 128 : -128));
       }
   }
   double at(int64_t n, int64_t k) const { return values[n * columns + k]; }
 
   int64_t columns;
+  Element element;
   std::vector<double> values;
-  int64_t depth, steps;
+  int64_t line, lines;
   Buffer buffer;
+
+private:
+  /// The element of the buffer that holds [n, k]: #mm1.swizzle's formula.
+  int64_t place(int64_t n, int64_t k) const {
+    int64_t byte = k % line * bytesOf(element);
+    if (element == Element::I8)
+      byte = 16 * (k / 64 % 2 * 4 + k / 2 % 4) + 4 * (k / 16 % 4) +
+             2 * (k % 2) + k / 8 % 2;
+    int64_t tile = n / 64 * lines + k / line;
+    return (tile * 8192 + n % 64 * 128 + (byte ^ n % 8 * 16)) /
+           bytesOf(element);
+  }
 };
 
 /// A kernel of generated text, compiled by the host's compiler.
@@ -202,32 +226,38 @@ double silu(double x) { return x / (1 + std::exp(-x)); }
 
 //===---------------------------------- Matmul ------------------------------===//
 
-/// silu(linear(x)) with a schedule.
-std::string linearSilu(const char *x, const char *w, int64_t depth, int64_t n,
+/// silu(linear(x)) with a schedule; `w` is the weight's element type and layout.
+std::string linearSilu(const char *x, const std::string &w, int64_t n,
                        int64_t k, int panels, int rows, int warps) {
   return formatv(R"(
-    func.func @f(%x: tensor<?x{4}x{0}>, %w: tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}> {{
-      %y = mm1.cluster matmul (%x, %w) schedule {{panels = {5}, per = 1, rows = {6}, tasks = {8}, unit = "one", warps = {7}}
-          : (tensor<?x{4}x{0}>, tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}> {{
-      ^bb0(%a: tensor<?x{4}x{0}>, %b: tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>):
-        %0 = mm1.linear %a weights(%b) : (tensor<?x{4}x{0}>, tensor<{3}x{4}x{1}, #mm1.tiled<panel = 4, depth = {2}>>) -> tensor<?x{3}x{0}>
-        %1 = mm1.silu %0 : tensor<?x{3}x{0}>
-        mm1.yield %1 : tensor<?x{3}x{0}>
+    func.func @f(%x: tensor<?x{3}x{0}>, %w: tensor<{2}x{3}x{1}>) -> tensor<?x{2}x{0}> {{
+      %y = mm1.cluster matmul (%x, %w) schedule {{columns = {4}, per = 1, rows = {5}, tasks = {7}, unit = "one", warps = {6}}
+          : (tensor<?x{3}x{0}>, tensor<{2}x{3}x{1}>) -> tensor<?x{2}x{0}> {{
+      ^bb0(%a: tensor<?x{3}x{0}>, %b: tensor<{2}x{3}x{1}>):
+        %0 = mm1.linear %a weights(%b) : (tensor<?x{3}x{0}>, tensor<{2}x{3}x{1}>) -> tensor<?x{2}x{0}>
+        %1 = mm1.silu %0 : tensor<?x{2}x{0}>
+        mm1.yield %1 : tensor<?x{2}x{0}>
       }
-      return %y : tensor<?x{3}x{0}>
+      return %y : tensor<?x{2}x{0}>
     })",
-                 x, w, depth, n, k, panels, rows, warps,
+                 x, w, n, k, 4 * panels, rows, warps,
                  ((n + 3) / 4 + panels - 1) / panels);
 }
 
+constexpr const char *kSwizzled = ", #mm1.swizzled<rows = 64, order = natural>",
+                     *kRows = ", #mm1.padded<multiple = 32>";
+
 void checkLinearSilu(Element x, const char *xName, Element w, const char *wName,
-                     int64_t n, int64_t k, double tolerance) {
-  HostKernel kernel(linearSilu(xName, wName, 512 / bytesOf(w), n, k, 3, 4, 2));
+                     int64_t n, int64_t k, double tolerance,
+                     Matrix::Layout layout = Matrix::Swizzled) {
+  std::string type =
+      std::string(wName) + (layout == Matrix::Swizzled ? kSwizzled : kRows);
+  HostKernel kernel(linearSilu(xName, type, n, k, 3, 4, 2));
   int blocks = int(((n + 3) / 4 + 2) / 3);
   for (int64_t tokens : {1, 4, 11}) {
     Rows in(x, tokens, k), out(x, tokens, n);
     in.randomise(1);
-    Matrix weight(w, n, k, 2);
+    Matrix weight(w, n, k, 2, layout);
     kernel.run({in.buffer.data(), weight.buffer.data(), out.buffer.data()},
                blocks, tokens);
     out.expectNear(
@@ -257,17 +287,31 @@ TEST(Numbers, LinearOfF32WeightsAndBF16Rows) {
                   1.0 / 256);
 }
 
+// More than one tile of rows and of k, and half a tile.
+TEST(Numbers, LinearOverManyTiles) {
+  checkLinearSilu(Element::BF16, "bf16", Element::BF16, "bf16", 200, 328,
+                  1.0 / 256);
+}
+// A router: row after row, and no row behind the last.
+TEST(Numbers, LinearOfRows) {
+  checkLinearSilu(Element::F32, "f32", Element::F32, "f32", 10, 300, 1e-5,
+                  Matrix::Rows);
+  checkLinearSilu(Element::BF16, "bf16", Element::BF16, "bf16", 32, 520,
+                  1.0 / 256, Matrix::Rows);
+}
+
 TEST(Numbers, LinearBitsDependOnNoScheduleAndNoBatch) {
   const int64_t n = 50, k = 700, tokens = 9;
   Rows in(Element::F32, tokens, k), first(Element::F32, tokens, n);
   in.randomise(3);
   Matrix weight(Element::BF16, n, k, 4);
-  HostKernel one(linearSilu("f32", "bf16", 256, n, k, 1, 1, 1));
+  std::string type = std::string("bf16") + kSwizzled;
+  HostKernel one(linearSilu("f32", type, n, k, 1, 1, 1));
   one.run({in.buffer.data(), weight.buffer.data(), first.buffer.data()}, 13,
           tokens);
   for (auto [panels, rows, warps] :
        {std::tuple{4, 8, 4}, {5, 3, 2}, {13, 8, 8}}) {
-    HostKernel other(linearSilu("f32", "bf16", 256, n, k, panels, rows, warps));
+    HostKernel other(linearSilu("f32", type, n, k, panels, rows, warps));
     Rows again(Element::F32, tokens, n), alone(Element::F32, 1, n);
     int blocks = (13 + panels - 1) / panels;
     other.run({in.buffer.data(), weight.buffer.data(), again.buffer.data()},
@@ -282,23 +326,32 @@ TEST(Numbers, LinearBitsDependOnNoScheduleAndNoBatch) {
   }
 }
 
-TEST(Numbers, Int8WeightsWithScalesAndTwoResults) {
-  const int64_t n = 32, k = 600, tokens = 3;
-  HostKernel kernel(R"(
-    func.func @f(%x: tensor<?x600xbf16>, %w: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %s: tensor<32xf32>) -> tensor<?x32xf32> {
-      %y = mm1.cluster matmul (%x, %w, %w, %s, %s) schedule {panels = 4, per = 1, rows = 4, tasks = 2, unit = "one", warps = 4}
-          : (tensor<?x600xbf16>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32xf32>, tensor<32xf32>) -> tensor<?x32xf32> {
-      ^bb0(%a: tensor<?x600xbf16>, %b: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %c: tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, %p: tensor<32xf32>, %q: tensor<32xf32>):
-        %0:2 = mm1.linear %a weights(%b, %c) scales(%p, %q) : (tensor<?x600xbf16>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32x600xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<32xf32>, tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>)
-        %1 = mm1.silu %0#0 : tensor<?x32xf32>
-        %2 = mm1.mul %1, %0#1 : tensor<?x32xf32>
-        mm1.yield %2 : tensor<?x32xf32>
+void checkInt8(int64_t n, int64_t k, Matrix::Layout layout) {
+  const int64_t tokens = 3;
+  const char *encoding = layout == Matrix::Swizzled
+                             ? "#mm1.swizzled<rows = 64, order = fragment>"
+                             : "#mm1.padded<multiple = 32>";
+  int blocks = int(((n + 3) / 4 + 3) / 4);
+  HostKernel kernel(formatv(R"(
+    !x = tensor<?x{1}xbf16>
+    !w = tensor<{0}x{1}xi8, {2}>
+    !s = tensor<{0}xf32>
+    !y = tensor<?x{0}xf32>
+    func.func @f(%x: !x, %w: !w, %s: !s) -> !y {{
+      %y = mm1.cluster matmul (%x, %w, %w, %s, %s) schedule {{columns = 16, per = 1, rows = 4, tasks = {3}, unit = "one", warps = 4}
+          : (!x, !w, !w, !s, !s) -> !y {{
+      ^bb0(%a: !x, %b: !w, %c: !w, %p: !s, %q: !s):
+        %0:2 = mm1.linear %a weights(%b, %c) scales(%p, %q) : (!x, !w, !w, !s, !s) -> (!y, !y)
+        %1 = mm1.silu %0#0 : !y
+        %2 = mm1.mul %1, %0#1 : !y
+        mm1.yield %2 : !y
       }
-      return %y : tensor<?x32xf32>
-    })");
+      return %y : !y
+    })",
+                            n, k, encoding, blocks));
   Rows in(Element::BF16, tokens, k), out(Element::F32, tokens, n);
   in.randomise(5);
-  Matrix gate(Element::I8, n, k, 6), up(Element::I8, n, k, 7);
+  Matrix gate(Element::I8, n, k, 6, layout), up(Element::I8, n, k, 7, layout);
   Buffer gateScales(Element::F32, n), upScales(Element::F32, n);
   for (int64_t i = 0; i < n; ++i) {
     gateScales.set(i, 0.001 * double(i + 1) / 4);
@@ -306,7 +359,7 @@ TEST(Numbers, Int8WeightsWithScalesAndTwoResults) {
   }
   kernel.run({in.buffer.data(), gate.buffer.data(), up.buffer.data(),
               gateScales.data(), upScales.data(), out.buffer.data()},
-             2, tokens);
+             blocks, tokens);
   out.expectNear(
       [&](int64_t r, int64_t c) {
         double g = 0, u = 0;
@@ -318,6 +371,17 @@ TEST(Numbers, Int8WeightsWithScalesAndTwoResults) {
       },
       1e-5);
 }
+
+TEST(Numbers, Int8WeightsWithScalesAndTwoResults) {
+  checkInt8(64, 640, Matrix::Swizzled);
+}
+// Lines and rows of k that end inside a chunk: what lies behind a row of
+// activations is multiplied with nothing.
+TEST(Numbers, Int8WeightsThatDoNotFillTheirTiles) {
+  for (int64_t k : {1, 7, 9, 65, 96, 600})
+    checkInt8(70, k, Matrix::Swizzled);
+}
+TEST(Numbers, Int8WeightsInRows) { checkInt8(30, 600, Matrix::Rows); }
 
 //===------------------------- Row reductions, elementwise ------------------===//
 

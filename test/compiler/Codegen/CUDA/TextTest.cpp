@@ -31,9 +31,9 @@ void expectGolden(const std::string &name, const std::string &source) {
   EXPECT_EQ(emitted.text, golden.str());
 }
 
-std::string
-matmul(const std::string &schedule, const std::string &epilogue,
-       const std::string &encoding = "#mm1.tiled<panel = 4, depth = 256>") {
+std::string matmul(
+    const std::string &schedule, const std::string &epilogue,
+    const std::string &encoding = "#mm1.swizzled<rows = 64, order = natural>") {
   std::string w =
       "tensor<192x64xbf16" + (encoding.empty() ? "" : ", " + encoding) + ">";
   return R"(
@@ -54,7 +54,7 @@ matmul(const std::string &schedule, const std::string &epilogue,
 }
 
 constexpr const char *kMatmulSchedule =
-    R"(schedule {panels = 8, per = 1, rows = 8, tasks = 6, unit = "one", warps = 4})";
+    R"(schedule {columns = 32, per = 1, rows = 8, tasks = 6, unit = "one", warps = 4})";
 
 TEST(CudaText, LinearSilu) {
   expectGolden("linear_silu", matmul(kMatmulSchedule, "mm1.silu %0"));
@@ -62,11 +62,11 @@ TEST(CudaText, LinearSilu) {
 
 TEST(CudaText, LinearInt8Residual) {
   expectGolden("linear_int8_residual", R"(
-    func.func @f(%x: tensor<?x96xbf16>, %w: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %s: tensor<70xf32, #mm1.padded<multiple = 32>>, %r: tensor<?x70xbf16>) -> tensor<?x70xbf16> {
-      %y = mm1.cluster matmul (%x, %w, %s, %r) schedule {panels = 4, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4}
-          : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>, tensor<?x70xbf16>) -> tensor<?x70xbf16> {
-      ^bb0(%a: tensor<?x96xbf16>, %b: tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, %c: tensor<70xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x70xbf16>):
-        %0 = mm1.linear %a weights(%b) scales(%c) : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.tiled<panel = 4, depth = 512>>, tensor<70xf32, #mm1.padded<multiple = 32>>) -> tensor<?x70xbf16>
+    func.func @f(%x: tensor<?x96xbf16>, %w: tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, %s: tensor<70xf32, #mm1.padded<multiple = 32>>, %r: tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+      %y = mm1.cluster matmul (%x, %w, %s, %r) schedule {columns = 16, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4}
+          : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, tensor<70xf32, #mm1.padded<multiple = 32>>, tensor<?x70xbf16>) -> tensor<?x70xbf16> {
+      ^bb0(%a: tensor<?x96xbf16>, %b: tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, %c: tensor<70xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x70xbf16>):
+        %0 = mm1.linear %a weights(%b) scales(%c) : (tensor<?x96xbf16>, tensor<70x96xi8, #mm1.swizzled<rows = 64, order = fragment>>, tensor<70xf32, #mm1.padded<multiple = 32>>) -> tensor<?x70xbf16>
         %1 = mm1.residual %d, %0 alpha = 3.5565588200778455 beta = 1.0 : tensor<?x70xbf16>
         mm1.yield %1 : tensor<?x70xbf16>
       }
@@ -127,8 +127,9 @@ TEST(CudaText, NamesWhatIsNotEmitted) {
   std::string text =
       emitModel(std::string(MM1_SOURCE_DIR) + "/test/data/goldens/base",
                 "sm_90a", ComputeType::BF16, "none");
-  for (const char *line : {"// @lightning_attention_0: no CUDA emitter yet\n",
-                           "// @expert_linear_0: no CUDA emitter yet\n"})
+  for (const char *line :
+       {"// @lightning_attention_sum_squares_0: no CUDA emitter yet\n",
+        "// @expert_linear_0: no CUDA emitter yet\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 
@@ -146,22 +147,26 @@ TEST(CudaText, RefusesWhatItCannotRead) {
   expectError(
       matmul(kMatmulSchedule, "mm1.silu %0",
              "#mm1.tiled<panel = 32, depth = 2>"),
-      "expects weights with encoding #mm1.tiled<panel = 4, depth = 256>");
+      "expects weights with encoding #mm1.swizzled, or #mm1.padded to a "
+      "multiple of 8, found");
+  expectError( // rows of 100: not every one starts at a multiple of 16 bytes
+      matmul(kMatmulSchedule, "mm1.silu %0", "#mm1.padded<multiple = 50>"),
+      "#mm1.padded to a multiple of 8, found");
   expectError(matmul(kMatmulSchedule, "mm1.silu %0", ""),
               "run tile-weights for a CUDA target");
   expectError(
       matmul(
-          R"(schedule {panels = 8, per = 1, rows = 12, tasks = 6, unit = "one", warps = 4})",
+          R"(schedule {columns = 32, per = 1, rows = 12, tasks = 6, unit = "one", warps = 4})",
           "mm1.silu %0"),
       "'rows' from 1 to 8");
   expectError(
       matmul(
-          R"(schedule {panels = 8, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4})",
+          R"(schedule {columns = 32, per = 1, rows = 8, tasks = 5, unit = "one", warps = 4})",
           "mm1.silu %0"),
-      "one task for each 'panels' of its 48 panels");
+      "one task for each 'columns' of its 192 columns");
   expectError(
       matmul(
-          R"(schedule {panels = 8, per = 1, rows = 8, tasks = 6, unit = "one"})",
+          R"(schedule {columns = 32, per = 1, rows = 8, tasks = 6, unit = "one"})",
           "mm1.silu %0"),
       "'warps' from 1 to 32");
 }
