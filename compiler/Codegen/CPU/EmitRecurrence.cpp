@@ -3,9 +3,9 @@
 //
 //   S = lambda S + k^T v          o = q S
 //
-// One task is one head of one sequence. A few tokens are taken one by one: a
-// single pass over S reads, decays, updates, writes and multiplies it. Many
-// tokens are taken in chunks of m <= `chunk`, exactly (model-spec 3.5.4):
+// One task is one head of one sequence, in chunks of m <= `chunk` tokens. A few
+// tokens are taken one by one: a single pass over S reads, decays, updates,
+// writes and multiplies it. More go together, exactly (model-spec 3.5.4):
 //
 //   O = ((Q K^T) o D) V + diag(lambda^(i+1)) Q S     D[i][j] = lambda^(i-j)
 //   S = lambda^m S + K^T diag(lambda^(m-1-j)) V      for j <= i, else 0
@@ -19,7 +19,8 @@
 // leading bits of a slope of 1e-5: the state would forget at a rate 0.3 % off.
 // So it decays by S - (1 - lambda^m) S, whose factor has all of them.
 //
-// A sequence's bits depend on how its tokens are cut into calls (a cut at a
+// Which of the two forms a chunk takes depends on its own m alone. So a
+// sequence's bits depend on how its tokens are cut into calls (a cut at a
 // multiple of `chunk` changes nothing), not on its batch, tasks or threads.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
@@ -155,21 +156,20 @@ void Recurrence::emitSequence(Value b, Value first, Value last) {
 
   // Passes over a state in the cache cost less than tiles of a chunk that are
   // mostly empty: measured, up to three quarters of a tile.
-  int64_t mostSteps = tileRows * 3 / 4;
-  Value count = k.sub(last, first);
-  k.ifElse(
-      k.less(count, k.index(mostSteps + 1)), {},
-      [&] {
-        k.forLoop(first, last, 1, [&](Value token) { emitStep(token); });
-        return SmallVector<Value>();
-      },
-      [&] {
-        emitDecayTable();
-        k.forLoop(first, last, chunk, [&](Value token) {
-          emitChunk(token, k.min(k.index(chunk), k.sub(last, token)));
-        });
-        return SmallVector<Value>();
-      });
+  Value mostSteps = k.index(tileRows * 3 / 4);
+  k.ifThen(k.less(mostSteps, k.sub(last, first)), [&] { emitDecayTable(); });
+  k.forLoop(first, last, chunk, [&](Value token) {
+    Value m = k.min(k.index(chunk), k.sub(last, token));
+    auto tiles = [&]() -> SmallVector<Value> {
+      emitChunk(token, m);
+      return {};
+    };
+    auto steps = [&]() -> SmallVector<Value> {
+      k.forLoop(token, k.add(token, m), 1, [&](Value t) { emitStep(t); });
+      return {};
+    };
+    k.ifElse(k.less(mostSteps, m), {}, tiles, steps);
+  });
 }
 
 //===---------------------------------- Memory ------------------------------===//

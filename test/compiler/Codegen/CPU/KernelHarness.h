@@ -168,6 +168,9 @@ public:
   /// Another of the same shape, full of NaN.
   Rows like() const { return Rows(type, numRows, numColumns); }
   void *data() const { return bytes.data(); }
+  void *rowData(int64_t row) const {
+    return bytes.data() + row * stride * elementBytes;
+  }
   int64_t rows() const { return numRows; }
   int64_t columns() const { return numColumns; }
   double at(int64_t row, int64_t column) const {
