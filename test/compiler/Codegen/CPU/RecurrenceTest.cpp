@@ -318,6 +318,38 @@ TEST(Recurrence, CutsAtMultiplesOfTheChunkChangeNoBit) {
     }
 }
 
+// 0 * NaN is NaN: what a token may not see must be left out, not multiplied by
+// zero. Every token of two chunks has its turn.
+TEST(Recurrence, NonFiniteTokensReachNoEarlierOne) {
+  const int64_t length = 75;
+  for (const CPUTarget *target : targetsHere())
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      Shape shape{.type = type, .size = 32, .slopes = {0.1, 0.002}};
+      auto kernel = compile(shape, *target);
+      ASSERT_TRUE(kernel);
+      Batch batch({{.past = 0, .count = length}});
+      Rows qkv(type, length, 3 * shape.heads * shape.size);
+      qkv.randomise(8);
+      Pool pool(shape, 1);
+      Rows out = run(*kernel, shape, batch, qkv, pool);
+      for (double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+        for (int64_t t = 1; t < length; ++t) {
+          Rows damaged = qkv.like();
+          std::memcpy(damaged.data(), qkv.data(), qkv.bytes.size());
+          for (int64_t c = 0; c < qkv.columns(); c += 3)
+            damaged.set(t, c, bad);
+          Rows found = run(*kernel, shape, batch, damaged, pool);
+          ASSERT_EQ(std::memcmp(out.data(), found.data(),
+                                t * out.stride * out.elementBytes),
+                    0)
+              << target->name.str() << ", " << mlirName(type) << ", " << bad
+              << " in token " << t;
+          ASSERT_FALSE(out.bytes == found.bytes)
+              << "the bad token shows nowhere";
+        }
+    }
+}
+
 // exp(-1e-5) rounded to f32 decays at a rate 0.1 % off: 3e-5 after these steps.
 TEST(Recurrence, ForgetsSlowlyAtTheRightRate) {
   for (const CPUTarget *target : targetsHere()) {
