@@ -50,6 +50,8 @@ private:
   /// The product of the weights as they are stored.
   MicroKernel storedKernel();
   Value panelAddress(Value weight, Value expert, Value panel);
+  /// Scales of an expert, with those of columns that only pad the last panel.
+  int64_t scaleColumns() const { return plan::roundUp(columns, kPanel); }
   /// The pair (t * k + j) at place `i` of the expert lists.
   Value loadPair(Value i) {
     return k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)));
@@ -118,6 +120,13 @@ LogicalResult MatmulEmitter::check() {
     return cluster.emitOpError()
            << "expects weights with encoding #mm1.tiled<panel = 32, depth = "
            << depth << ">, found " << type << ": run tile-weights";
+  // Expert e's scale of column c is read at e * scaleColumns() + c.
+  for (Value scale : scales)
+    if (plan::storedShape(tensorType(scale)).back() != scaleColumns())
+      return cluster.emitOpError()
+             << "expects scales in rows of " << scaleColumns()
+             << " columns, whole panels, found " << scale.getType()
+             << ": run tile-weights";
   for (Value value : cluster.getYield().getOperands())
     if (tensorType(value).getShape().back() != columns)
       return cluster.emitOpError()
@@ -295,7 +304,7 @@ void MatmulEmitter::widenRow(Value from, Value to) {
 void MatmulEmitter::emitEpilogue(Value panel, Value expert, Value firstPair,
                                  Value row, Value count) {
   int64_t lanes = k.target.lanes;
-  Value width = k.index(plan::roundUp(columns, kPanel));
+  Value width = k.index(scaleColumns());
   k.forLoop(k.index(0), count, 1, [&](Value i) {
     Place place{k.add(row, i), Value(), Value()};
     if (order) {

@@ -374,6 +374,27 @@ private:
   }
 };
 
+/// What the emitter says about the first cluster of a module that it refuses;
+/// nothing when it takes it.
+inline std::string
+emitterMessage(const std::string &text,
+               const CPUTarget &target = *findCPUTarget("x86-64-v3")) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadKernelDialects(context);
+  auto module = parseSourceString<ModuleOp>(text, &context);
+  if (!module)
+    return "the test's IR does not parse";
+  ClusterOp cluster;
+  module->walk([&](ClusterOp op) { cluster = cluster ? cluster : op; });
+  std::string message;
+  ScopedDiagnosticHandler handler(
+      &context, [&](Diagnostic &diagnostic) { message += diagnostic.str(); });
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  bool isRefused = failed(emitKernel(cluster, "kernel", target, *out));
+  EXPECT_EQ(isRefused, !message.empty()) << message;
+  return message;
+}
+
 /// |found - wanted| <= absolute + relative * |wanted|, and no NaN.
 inline ::testing::AssertionResult isClose(double found, double wanted,
                                           double relative, double absolute) {

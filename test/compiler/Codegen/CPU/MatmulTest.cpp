@@ -324,6 +324,31 @@ TEST(Matmul, BitsDoNotDependOnRowsOrTasks) {
       }
 }
 
+/// Scales whose rows are longer than panels would be read at the wrong places.
+TEST(GroupedMatmul, RefusesScalesInOtherRows) {
+  Problem p{.activation = ElementType::BF16,
+            .weight = ElementType::I8,
+            .n = 33,
+            .experts = 2};
+  for (auto [encoding, isRight] :
+       {std::pair<std::string, bool>{"#mm1.padded<multiple = 32>", true},
+        {"#mm1.padded<multiple = 64>", true},
+        {"#mm1.padded<multiple = 128>", false},
+        {"#mm1.padded<multiple = 1>", false}}) {
+    std::string text = p.text(), old = "#mm1.padded<multiple = 32>";
+    for (size_t at = 0; (at = text.find(old, at)) != std::string::npos;
+         at += encoding.size())
+      text.replace(at, old.size(), encoding);
+    std::string message = emitterMessage(text);
+    if (isRight)
+      EXPECT_EQ(message, "") << encoding;
+    else
+      EXPECT_NE(message.find("expects scales in rows of 64 columns"),
+                std::string::npos)
+          << encoding << ": " << message;
+  }
+}
+
 /// What is fused is what runs: another region gives another result.
 TEST(Matmul, RegionDecides) {
   Problem plain{.n = 32, .k = 32}, gated = plain;
