@@ -16,6 +16,7 @@
 #include "compiler/Codegen/CPU/KernelBuilder.h"
 
 #include <functional>
+#include <map>
 
 namespace mlir::mm1::cpu {
 
@@ -40,7 +41,7 @@ public:
   void unbind(Value value);
 
   /// The value (of the cluster's region, a float tensor) at a place, as f32;
-  /// i32 tensors give i32.
+  /// i32 tensors give i32. What many ops of the value's making read at one place is built once.
   Value evaluate(Value value, const Place &place, int64_t lanes);
   /// The same by columns of a vector ([N] tensors).
   Value evaluateVector(Value value, Value column, int64_t lanes);
@@ -71,6 +72,13 @@ private:
   KernelBuilder &k;
   ClusterOp cluster;
   DenseMap<Value, Source> bound;
+
+  /// Results of ops that were built at a place, while the outermost request
+  /// lasts: later ones may stand where these do not dominate.
+  using Request = std::tuple<Operation *, int64_t, SmallVector<int64_t, 6>>;
+  static Request requestOf(Operation *op, const Place &place, int64_t lanes);
+  std::map<Request, SmallVector<Value>> made;
+  int64_t numRequests = 0;
 };
 
 } // namespace mlir::mm1::cpu
