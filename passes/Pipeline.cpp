@@ -27,6 +27,8 @@ void addQuantize(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addFuse(OpPassManager &manager, const PipelineOptions &options) {
+  // Before anything depends on the bucket: where numbers are rounded does not.
+  manager.addNestedPass<func::FuncOp>(createWidenIntermediates());
   manager.addNestedPass<func::FuncOp>(createMergeLinears());
   manager.addNestedPass<func::FuncOp>(createFormClusters());
   manager.addPass(createTileWeights({options.target}));

@@ -22,6 +22,9 @@ def MM1_ScalarBodyOpInterface : OpInterface<"ScalarBodyOpInterface"> {
       register where it was made: the operand's producer can take this op as its epilogue.
     }], "bool", "readsInPlace", (ins "unsigned":$operand)>,
     InterfaceMethod<[{
+      True when the body hands numbers on as they are: rounding its results to the operand's type changes nothing.
+    }], "bool", "copiesNumbers", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
       A vector body is right only when its lanes start at a multiple of this many columns and stay inside them;
       0 when any lanes will do.
     }], "int64_t", "getLaneGranularity", (ins), [{}], [{ return 0; }]>

@@ -109,7 +109,7 @@ def MM1_StoreStateOp : MM1_Op<"store_state", [MemoryEffects<[MemWrite]>, Declare
 
 //===------------------------ Rows: embedding and gather ---------------------===//
 
-def MM1_EmbeddingOp : MM1_ScalarOp<"embedding"> {
+def MM1_EmbeddingOp : MM1_Op<"embedding", [Pure, DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["copiesNumbers"]>]> {
   let summary = "The table's row of each token";
   let description = [{
     `y[t, :] = table[tokens[t], :]`. Shapes: tokens `[T]`, table `[V, H]`, y `[T, H]`.
@@ -125,7 +125,7 @@ def MM1_EmbeddingOp : MM1_ScalarOp<"embedding"> {
   let hasVerifier = 1;
 }
 
-def MM1_GatherRowsOp : MM1_ScalarOp<"gather_rows"> {
+def MM1_GatherRowsOp : MM1_Op<"gather_rows", [Pure, DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["copiesNumbers"]>]> {
   let summary = "Some rows of a tensor, by index";
   let description = [{
     `y[r, :] = x[rows[r], :]`. Used in front of the head, where only some tokens need logits.
@@ -317,13 +317,13 @@ def MM1_RopeAnglesOp : MM1_ScalarOp<"rope_angles", [AllTypesMatch<["cos", "sin"]
   let hasVerifier = 1;
 }
 
-def MM1_RopeOp : MM1_Op<"rope", [Pure, AllTypesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
+def MM1_RopeOp : MM1_Op<"rope", [Pure, AllShapesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
     DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["getLaneGranularity"]>]> {
   let summary = "Rotates pairs of channels of each head by their position's angle";
   let description = [{
     In each head of `head_dim` columns, with R = columns of cos: for i < R,
     `y[i] = x[i] cos[i] - x[i+R] sin[i]`, `y[i+R] = x[i+R] cos[i] + x[i] sin[i]`; columns from 2R on pass.
-    Constraints: (C1) input and result agree; (C2) `head_dim` divides the width; (C3) 2R <= head_dim.
+    Constraints: (C1) input and result agree in shape; (C2) `head_dim` divides the width; (C3) 2R <= head_dim.
     ```mlir
     %y = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     ```

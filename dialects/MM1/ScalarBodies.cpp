@@ -65,12 +65,14 @@ SmallVector<Value> EmbeddingOp::buildScalarBody(ImplicitLocOpBuilder &,
   return {reader.gather(1, reader.perRow(0))};
 }
 bool EmbeddingOp::readsInPlace(unsigned) { return false; }
+bool EmbeddingOp::copiesNumbers() { return true; }
 
 SmallVector<Value> GatherRowsOp::buildScalarBody(ImplicitLocOpBuilder &,
                                                  OperandReader &reader) {
   return {reader.gather(0, reader.perRow(1))};
 }
 bool GatherRowsOp::readsInPlace(unsigned) { return false; }
+bool GatherRowsOp::copiesNumbers() { return true; }
 
 //===------------------------------- Elementwise --------------------------------===//
 

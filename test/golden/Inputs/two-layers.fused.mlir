@@ -50,8 +50,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %6 = mm1.cluster matmul(%4, %5) schedule {panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16>
-      %58 = mm1.silu %57 : tensor<?x192xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xf32>
+      %58 = mm1.silu %57 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %58 : tensor<?x192xbf16>
     }
     %7 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -71,15 +71,15 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %13 = mm1.cluster row_reduction(%11#0, %12, %8) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg7: tensor<?x64xbf16>):
-      %57 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %58 = mm1.sigmoid_gate %57, %arg7 : tensor<?x64xbf16>
+      %57 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %58 = mm1.sigmoid_gate %57, %arg7 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %58 : tensor<?x64xbf16>
     }
     %14 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %15 = mm1.cluster matmul(%13, %14, %4) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     %16 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -110,9 +110,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %25 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %26 = mm1.cluster grouped_matmul(%17, %21#0, %21#1, %22, %24, %23, %25) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<3xi32>, %arg8: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %58 = mm1.silu %57#0 : tensor<?x1x48xbf16>
-      %59 = mm1.mul %58, %57#1 : tensor<?x1x48xbf16>
+      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %58 = mm1.silu %57#0 : tensor<?x1x48xf32>
+      %59 = mm1.mul %58, %57#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %59 : tensor<?x1x48xbf16>
     }
     %27 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -125,9 +125,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %30 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %31 = mm1.cluster row_reduction(%29, %20#1, %17, %30) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>, %arg8: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %59 = mm1.rms_norm %58, %arg8 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %59 = mm1.rms_norm %58, %arg8 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %59 : tensor<?x32xbf16>
     }
     %32 = mm1.load_weight @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -160,8 +160,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %41 = mm1.cluster matmul(%39, %40, %31) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     %42 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -192,9 +192,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %51 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %52 = mm1.cluster grouped_matmul(%43, %47#0, %47#1, %48, %50, %49, %51) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<3xi32>, %arg8: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %58 = mm1.silu %57#0 : tensor<?x1x48xbf16>
-      %59 = mm1.mul %58, %57#1 : tensor<?x1x48xbf16>
+      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %58 = mm1.silu %57#0 : tensor<?x1x48xf32>
+      %59 = mm1.mul %58, %57#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %59 : tensor<?x1x48xbf16>
     }
     %53 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -206,8 +206,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     %56 = mm1.cluster elementwise(%55, %46#1, %43) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     return %56 : tensor<?x32xbf16>
@@ -230,8 +230,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %6 = mm1.cluster matmul(%4, %5) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 6 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xbf16>
-      %58 = mm1.silu %57 : tensor<?x192xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x192xf32>
+      %58 = mm1.silu %57 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %58 : tensor<?x192xbf16>
     }
     %7 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -251,15 +251,15 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %13 = mm1.cluster row_reduction(%11#0, %12, %8) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg7: tensor<?x64xbf16>):
-      %57 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %58 = mm1.sigmoid_gate %57, %arg7 : tensor<?x64xbf16>
+      %57 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %58 = mm1.sigmoid_gate %57, %arg7 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %58 : tensor<?x64xbf16>
     }
     %14 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %15 = mm1.cluster matmul(%13, %14, %4) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     %16 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -290,9 +290,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %25 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %26 = mm1.cluster grouped_matmul(%17, %21#0, %21#1, %22, %24, %23, %25) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<3xi32>, %arg8: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %58 = mm1.silu %57#0 : tensor<?x1x48xbf16>
-      %59 = mm1.mul %58, %57#1 : tensor<?x1x48xbf16>
+      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %58 = mm1.silu %57#0 : tensor<?x1x48xf32>
+      %59 = mm1.mul %58, %57#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %59 : tensor<?x1x48xbf16>
     }
     %27 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -305,9 +305,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %30 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %31 = mm1.cluster row_reduction(%29, %20#1, %17, %30) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>, %arg8: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %59 = mm1.rms_norm %58, %arg8 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %59 = mm1.rms_norm %58, %arg8 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %59 : tensor<?x32xbf16>
     }
     %32 = mm1.load_weight @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -340,8 +340,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %41 = mm1.cluster matmul(%39, %40, %31) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     %42 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -372,9 +372,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %51 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %52 = mm1.cluster grouped_matmul(%43, %47#0, %47#1, %48, %50, %49, %51) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<3xi32>, %arg8: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %58 = mm1.silu %57#0 : tensor<?x1x48xbf16>
-      %59 = mm1.mul %58, %57#1 : tensor<?x1x48xbf16>
+      %57:2 = mm1.expert_linear %arg5, %arg6, %arg7 weights(%arg8, %arg9) scales(%arg10, %arg11) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %58 = mm1.silu %57#0 : tensor<?x1x48xf32>
+      %59 = mm1.mul %58, %57#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %59 : tensor<?x1x48xbf16>
     }
     %53 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -386,8 +386,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     %56 = mm1.cluster elementwise(%55, %46#1, %43) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>):
-      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %57 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %58 = mm1.residual %arg7, %57 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %58 : tensor<?x32xbf16>
     }
     return %56 : tensor<?x32xbf16>
