@@ -158,6 +158,13 @@ ClusterReader::requestOf(Operation *op, const Place &place, int64_t lanes) {
 }
 
 Value ClusterReader::evaluate(Value value, const Place &place, int64_t lanes) {
+  Value made = make(value, place, lanes);
+  bool isLoaded = isa<BlockArgument>(value) && !bound.contains(value);
+  bool isBF16 = tensorType(value).getElementType().isBF16();
+  return isBF16 && !isLoaded ? k.roundToBF16(made) : made;
+}
+
+Value ClusterReader::make(Value value, const Place &place, int64_t lanes) {
   if (auto it = bound.find(value); it != bound.end()) {
     // The source may bind or ask in turn: keep it alive.
     Source source = it->second;
@@ -209,7 +216,7 @@ void ClusterReader::store(unsigned result, const Place &place, Value floats) {
 void ClusterReader::storeResult(unsigned result, const Place &place,
                                 int64_t lanes) {
   Value value = cluster.getYield().getOperand(result);
-  store(result, place, evaluate(value, place, lanes));
+  store(result, place, make(value, place, lanes)); // which rounds
 }
 
 bool ClusterReader::dependsOn(Value value, Value from) {

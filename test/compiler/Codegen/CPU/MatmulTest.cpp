@@ -46,6 +46,8 @@ struct Problem {
                     "x" + nameOf(activation) + ">";
     std::string y =
         "tensor<?x" + pairs + number(n) + "x" + nameOf(result) + ">";
+    // What the epilogue reads is not rounded.
+    std::string sum = epilogue ? "tensor<?x" + pairs + number(n) + "xf32>" : y;
     std::string w =
         "tensor<" + e + number(n) + "x" + number(k) + "x" + nameOf(weight) +
         ", #mm1.tiled<panel = 32, depth = " + number(depth()) + ">>";
@@ -89,16 +91,17 @@ struct Problem {
         hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
     std::string body = counted("%y", weights) + " = " + op + " weights(" +
                        counted("%bw", weights) + ")" + scales + " : (" +
-                       list(types, args) + ") -> " + repeated(y, weights) +
+                       list(types, args) + ") -> " + repeated(sum, weights) +
                        "\n";
     std::string yields = counted("%y", weights);
-    if (epilogue) {
-      body += "%a = mm1.silu %y0 : " + y + "\n";
+    if (epilogue && weights == 1) {
+      body += "%a = mm1.silu %y0 : (" + sum + ") -> " + y + "\n";
       yields = "%a";
-      if (weights == 2) {
-        body += "%m = mm1.mul %a, %y1 : " + y + "\n";
-        yields = "%m";
-      }
+    } else if (epilogue) {
+      body += "%a = mm1.silu %y0 : " + sum + "\n";
+      body +=
+          "%m = mm1.mul %a, %y1 : (" + sum + ", " + sum + ") -> " + y + "\n";
+      yields = "%m";
     }
     std::string kind = experts ? "grouped_matmul" : "matmul";
     std::string outputs = repeated(y, results());
