@@ -380,12 +380,24 @@ void Recurrence::emitOutputs(Value token, Value m) {
             sum = k.fma(left, right, sum);
           }
         }
-      for (int64_t r = 0; r < tileRows; ++r)
-        k.ifThen(k.less(k.add(i, r), m), [&] {
-          for (int64_t n = 0; n < count; ++n)
-            storeOut(k.add(token, k.add(i, r)), k.add(column, n * lanes),
-                     sums[r * count + n]);
-        });
+      auto storeRow = [&](int64_t r) {
+        for (int64_t n = 0; n < count; ++n)
+          storeOut(k.add(token, k.add(i, r)), k.add(column, n * lanes),
+                   sums[r * count + n]);
+      };
+      auto storeAll = [&]() -> SmallVector<Value> {
+        for (int64_t r = 0; r < tileRows; ++r)
+          storeRow(r);
+        return {};
+      };
+      auto storeSome = [&]() -> SmallVector<Value> {
+        for (int64_t r = 0; r < tileRows; ++r)
+          k.ifThen(k.less(k.add(i, r), m), [&] { storeRow(r); });
+        return {};
+      };
+      // A condition for each row only where it is needed: behind one, LLVM
+      // would make the row's sums there, each alone.
+      k.ifElse(k.less(m, k.add(i, tileRows)), {}, storeSome, storeAll);
     });
   });
   k.forLoop(k.index(0), m, 1, [&](Value i) { emitPadding(k.add(token, i)); });
