@@ -94,6 +94,26 @@ def DeferNorm : Pass<"mm1-defer-norm", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
+def WidenIntermediates : Pass<"mm1-widen-intermediates", "::mlir::func::FuncOp"> {
+  let summary = "Round no value that stays in a register";
+  let description = [{
+    A type says where numbers are rounded, in registers too. A bf16 result that is only read in place, by ops with scalar
+    bodies, becomes f32: its readers join its kernel as epilogue where they can, and round what they make themselves. So
+    does one that only an anchor reads that can make its operand itself (rms_norm), when no other anchor has made it.
+    ```mlir
+    %a = mm1.linear %y weights(%w) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+    %x = mm1.residual %u, %a alpha = 3.5 beta = 1.0 : tensor<?x64xbf16>
+    // becomes
+    %a = mm1.linear %y weights(%w) : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xf32>
+    %x = mm1.residual %u, %a alpha = 3.5 beta = 1.0 : (tensor<?x64xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
+    ```
+    Leaves alone: results that other anchors, a return or a state read; copies (embedding, gather_rows); ops with a result that
+    has to stay; anchors other than matmuls and norms; a value whose reader needs what a later anchor makes of other rows
+    (lightning attention's gate: it waits in memory for the recurrence).
+    Runs before: whatever depends on a bucket, so that the bits do not. Cost: linear in ops.
+  }];
+}
+
 def SpecializeBuckets : Pass<"mm1-specialize-buckets", "::mlir::ModuleOp"> {
   let summary = "Make one function for each size of batch";
   let description = [{

@@ -37,6 +37,7 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   // order sums are added.
   if (options.has(Fusion::DeferNorm))
     onFunctions(createDeferNorm());
+  onFunctions(createWidenIntermediates());
   // From here on each size of batch is for itself.
   manager.addPass(
       createSpecializeBuckets({options.maxSequences, options.prefillTokens,

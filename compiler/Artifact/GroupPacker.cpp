@@ -169,6 +169,9 @@ Status GroupPacker::packPiece(int64_t firstRow, int64_t numRows,
                               std::vector<Sink> &sinks) {
   if (Status status = gatherRows(firstRow, numRows); !status)
     return status;
+  if (group.rows->type() == ElementType::I8)
+    if (Status status = refuseLowestInt8(firstRow); !status)
+      return status;
   bool isQuantised = std::any_of(sinks.begin(), sinks.end(), [](auto &sink) {
     return sink.output.kind != PackOutput::Kind::Values;
   });
@@ -239,6 +242,21 @@ Status GroupPacker::gatherRows(int64_t firstRow, int64_t numRows) {
     rows.push_back(to);
     for (size_t i = firsts[row]; i < firsts[row + 1]; ++i)
       to = std::copy(stretches[i].begin(), stretches[i].end(), to);
+  }
+  return Status::ok();
+}
+
+/// Kernels look |q| up in tables of 128 entries. We make no -128 ourselves;
+/// integers that a checkpoint brings are seen here first.
+Status GroupPacker::refuseLowestInt8(int64_t firstRow) const {
+  for (size_t row = 0; row < rows.size(); ++row) {
+    std::span<const std::byte> values(rows[row], group.rows->columns());
+    if (std::find(values.begin(), values.end(), std::byte(0x80)) !=
+        values.end())
+      return inputError("weight " + inQuotes(nameOf(group.outputs.front())) +
+                        ": row " + std::to_string(firstRow + row) +
+                        " holds -128, but int8 weights range from -127 to 127; "
+                        "quantise the checkpoint symmetrically");
   }
   return Status::ok();
 }

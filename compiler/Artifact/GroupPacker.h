@@ -27,7 +27,8 @@ public:
               const SafeTensorsWriter &writer, uint64_t pieceBytes);
 
   /// Writes all tensors of the group and returns their hashes, one per output.
-  /// Input error: a row that cannot be quantised; machine error: the disks.
+  /// Input error: a row that cannot be quantised, or of integers with a -128;
+  /// machine error: the disks.
   Expected<std::vector<std::string>> run(const Advance &advance);
 
 private:
@@ -36,6 +37,7 @@ private:
   Status packPiece(int64_t firstRow, int64_t numRows, std::vector<Sink> &sinks);
   void releasePages(uintptr_t begin, uintptr_t end) const;
   Status gatherRows(int64_t firstRow, int64_t numRows);
+  Status refuseLowestInt8(int64_t firstRow) const;
   Status findScales(int64_t firstRow);
   void convertRows(const PackOutput &output);
   void layOut(const PackOutput &output, std::vector<std::byte> &out) const;

@@ -40,6 +40,9 @@ def MM1_ScalarBodyOpInterface : OpInterface<"ScalarBodyOpInterface"> {
     }], "::llvm::SmallVector<::mlir::Value>", "buildScalarBody",
         (ins "::mlir::ImplicitLocOpBuilder &":$builder, "::mlir::mm1::OperandReader &":$reader)>,
     InterfaceMethod<[{
+      True when the body hands numbers on as they are: rounding its results to the operand's type changes nothing.
+    }], "bool", "copiesNumbers", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
       A vector body is right only when its lanes start at a multiple of this many columns and stay inside them;
       0 when any lanes will do.
     }], "int64_t", "getLaneGranularity", (ins), [{}], [{ return 0; }]>

@@ -9,6 +9,62 @@
 using namespace mlir;
 using namespace mlir::mm1;
 
+//===-------------------------- The assembly format ----------------------------===//
+
+namespace {
+
+/// One type for all values, or the types of a function: `(f32, bf16) -> f32`.
+ParseResult parseTypes(OpAsmParser &parser, ArrayRef<Type *> operands,
+                       Type &result) {
+  SMLoc loc = parser.getCurrentLocation();
+  Type type;
+  if (parser.parseType(type))
+    return failure();
+  auto function = dyn_cast<FunctionType>(type);
+  if (!function) {
+    for (Type *operand : operands)
+      *operand = type;
+    result = type;
+    return success();
+  }
+  if (function.getNumInputs() != operands.size() ||
+      function.getNumResults() != 1)
+    return parser.emitError(loc)
+           << "expects one type for all, or " << operands.size()
+           << " operand types and one result type";
+  for (auto [operand, input] : llvm::zip(operands, function.getInputs()))
+    *operand = input;
+  result = function.getResult(0);
+  return success();
+}
+
+void printTypes(OpAsmPrinter &printer, Operation *op, TypeRange operands,
+                Type result) {
+  if (llvm::all_of(operands, [&](Type type) { return type == result; }))
+    printer << result;
+  else
+    printer.printFunctionalType(op);
+}
+
+ParseResult parseSameOperandsAndResultType(OpAsmParser &parser, Type &operand,
+                                           Type &result) {
+  return parseTypes(parser, {&operand}, result);
+}
+ParseResult parseSameOperandsAndResultType(OpAsmParser &parser, Type &lhs,
+                                           Type &rhs, Type &result) {
+  return parseTypes(parser, {&lhs, &rhs}, result);
+}
+void printSameOperandsAndResultType(OpAsmPrinter &printer, Operation *op,
+                                    Type operand, Type result) {
+  printTypes(printer, op, operand, result);
+}
+void printSameOperandsAndResultType(OpAsmPrinter &printer, Operation *op,
+                                    Type lhs, Type rhs, Type result) {
+  printTypes(printer, op, {lhs, rhs}, result);
+}
+
+} // namespace
+
 namespace {
 
 RankedTensorType tensorType(Value value) {
@@ -510,9 +566,6 @@ LogicalResult CombineOp::verify() { // C1
   if (input.isDynamicDim(1))
     return emitOpError()
            << "expects a known number of choices per token, found " << input;
-  if (input.getElementType() != tensorType(getResult()).getElementType())
-    return emitOpError() << "expects one element type, found " << input
-                         << " and " << getResult().getType();
   if (failed(expectDim(*this, "weights", getWeights(), 1, input.getDimSize(1),
                        "choices per token in 'input'")))
     return failure();

@@ -2,6 +2,9 @@
 // Read from top to bottom: symbols, embedding, norms and residuals, linears, lightning attention, softmax
 // attention, experts, collectives, clusters. T is the number of tokens in the batch, always `?`.
 // Constraints are numbered (C1, C2, ...): the verifier and test/dialects/MM1 use the same labels.
+// A type says where numbers are rounded: what an op makes is rounded to its result's element type before another op reads
+// it, in memory or in a register. So ops that compute take and make f32 and bf16 in any mixture; one type is printed where
+// all of an op's types agree.
 //===------------------------------------------------------------------------===//
 #ifndef MM1_OPS_TD
 #define MM1_OPS_TD
@@ -23,6 +26,10 @@ class MM1_RowOp<string mnemonic, list<Trait> traits = [], list<string> rowMethod
 /// One that has a scalar body (see MM1Interfaces.td), defined in ScalarBodies.cpp.
 class MM1_ScalarOp<string mnemonic, list<Trait> traits = [], list<string> rowMethods = []>
     : MM1_RowOp<mnemonic, traits # [DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface>], rowMethods>;
+
+/// One whose scalar body hands numbers on as they are.
+class MM1_CopyOp<string mnemonic, list<string> rowMethods = []>
+    : MM1_RowOp<mnemonic, [DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["copiesNumbers"]>], rowMethods>;
 
 /// One that shapes a kernel.
 class MM1_AnchorOp<string mnemonic, list<Trait> traits = [], list<string> rowMethods = []>
@@ -122,7 +129,7 @@ def MM1_StoreStateOp : MM1_Op<"store_state", [MemoryEffects<[MemWrite]>, Declare
 
 //===------------------------ Rows: embedding and gather ---------------------===//
 
-def MM1_EmbeddingOp : MM1_ScalarOp<"embedding", [], ["getMostRead"]> {
+def MM1_EmbeddingOp : MM1_CopyOp<"embedding", ["getMostRead"]> {
   let summary = "The table's row of each token";
   let description = [{
     `y[t, :] = table[tokens[t], :]`. Shapes: tokens `[T]`, table `[V, H]`, y `[T, H]`.
@@ -138,7 +145,7 @@ def MM1_EmbeddingOp : MM1_ScalarOp<"embedding", [], ["getMostRead"]> {
   let hasVerifier = 1;
 }
 
-def MM1_GatherRowsOp : MM1_ScalarOp<"gather_rows"> {
+def MM1_GatherRowsOp : MM1_CopyOp<"gather_rows"> {
   let summary = "Some rows of a tensor, by index";
   let description = [{
     `y[r, :] = x[rows[r], :]`. Used in front of the head, where only some tokens need logits.
@@ -155,11 +162,11 @@ def MM1_GatherRowsOp : MM1_ScalarOp<"gather_rows"> {
 
 //===------------------------- Norms and residuals ---------------------------===//
 
-def MM1_RMSNormOp : MM1_ReductionOp<"rms_norm", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+def MM1_RMSNormOp : MM1_ReductionOp<"rms_norm", [AllShapesMatch<["input", "result"]> /*C1*/]> {
   let summary = "Divides each row by its root mean square, times a weight per column";
   let description = [{
     `y[t, i] = x[t, i] * rsqrt(mean_i(x[t, i]^2) + eps) * w[i]`, sums in f32.
-    Constraints: (C1) input and result agree; (C2) `weight` has one value per column; (C3) eps > 0.
+    Constraints: (C1) input and result agree in shape; (C2) `weight` has one value per column; (C3) eps > 0.
     ```mlir
     %y = mm1.rms_norm %x, %w eps = 1.0e-5 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
     ```
@@ -221,55 +228,62 @@ def MM1_ScaleColumnsOp : MM1_ScalarOp<"scale_columns", [MM1_RowLinear]> {
   let hasVerifier = 1;
 }
 
-def MM1_ResidualOp : MM1_ScalarOp<"residual", [AllTypesMatch<["stream", "branch", "result"]> /*C1*/]> {
+def MM1_ResidualOp : MM1_ScalarOp<"residual", [AllShapesMatch<["stream", "branch", "result"]> /*C1*/]> {
   let summary = "The weighted sum of the stream and a block's output";
   let description = [{
     `y = alpha * stream + beta * branch`. In the normalised-stream form of MiniMax-M1 `stream` is the output of the
     norm; with `postnorm` false it is the norm's input.
-    Constraints: (C1) all three types agree. Folds: none (beta = 1 still sums).
+    Constraints: (C1) all three agree in shape. Folds: none (beta = 1 still sums).
     ```mlir
     %y = mm1.residual %u, %a alpha = 3.5565588200778455 beta = 1.0 : tensor<?x64xbf16>
+    %z = mm1.residual %u, %f alpha = 3.5565588200778455 beta = 1.0
+        : (tensor<?x64xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
     ```
     Source: MiniMaxM1DecoderLayer.forward.
   }];
   let arguments = (ins MM1_Activation:$stream, MM1_Activation:$branch, F64Attr:$alpha, F64Attr:$beta);
   let results = (outs MM1_Activation:$result);
-  let assemblyFormat = "$stream `,` $branch `alpha` `=` $alpha `beta` `=` $beta attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $stream `,` $branch `alpha` `=` $alpha `beta` `=` $beta attr-dict
+        `:` custom<SameOperandsAndResultType>(type($stream), type($branch), type($result))
+  }];
 }
 
 //===------------------------------ Elementwise ------------------------------===//
 
-def MM1_SiluOp : MM1_ScalarOp<"silu", [AllTypesMatch<["input", "result"]> /*C1*/]> {
+def MM1_SiluOp : MM1_ScalarOp<"silu", [AllShapesMatch<["input", "result"]> /*C1*/]> {
   let summary = "x * sigmoid(x)";
   let description = [{
-    Constraints: (C1) input and result agree.
+    Constraints: (C1) input and result agree in shape.
     ```mlir
     %y = mm1.silu %x : tensor<?x64xbf16>
     ```
   }];
   let arguments = (ins MM1_Activation:$input);
   let results = (outs MM1_Activation:$result);
-  let assemblyFormat = "$input attr-dict `:` type($result)";
+  let assemblyFormat = "$input attr-dict `:` custom<SameOperandsAndResultType>(type($input), type($result))";
 }
 
-def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, MM1_RowLinear, AllTypesMatch<["lhs", "rhs", "result"]> /*C1*/]> {
+def MM1_MulOp : MM1_ScalarOp<"mul", [Commutative, MM1_RowLinear, AllShapesMatch<["lhs", "rhs", "result"]> /*C1*/]> {
   let summary = "The product, element by element";
   let description = [{
-    Constraints: (C1) all three types agree.
+    Constraints: (C1) all three agree in shape.
     ```mlir
     %y = mm1.mul %a, %b : tensor<?x2x96xbf16>
     ```
   }];
   let arguments = (ins MM1_Activation:$lhs, MM1_Activation:$rhs);
   let results = (outs MM1_Activation:$result);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $lhs `,` $rhs attr-dict `:` custom<SameOperandsAndResultType>(type($lhs), type($rhs), type($result))
+  }];
 }
 
-def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [MM1_RowLinear, AllTypesMatch<["input", "gate", "result"]> /*C1*/]> {
+def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [MM1_RowLinear, AllShapesMatch<["input", "gate", "result"]> /*C1*/]> {
   let summary = "x * sigmoid(gate)";
   let description = [{
     The output gate of lightning attention: `gate` is the projection before its sigmoid.
-    Constraints: (C1) all three types agree.
+    Constraints: (C1) all three agree in shape.
     ```mlir
     %y = mm1.sigmoid_gate %o, %g : tensor<?x128xbf16>
     ```
@@ -277,13 +291,15 @@ def MM1_SigmoidGateOp : MM1_ScalarOp<"sigmoid_gate", [MM1_RowLinear, AllTypesMat
   }];
   let arguments = (ins MM1_Activation:$input, MM1_Activation:$gate);
   let results = (outs MM1_Activation:$result);
-  let assemblyFormat = "$input `,` $gate attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $input `,` $gate attr-dict `:` custom<SameOperandsAndResultType>(type($input), type($gate), type($result))
+  }];
 }
 
-def MM1_BlendOp : MM1_ScalarOp<"blend", [AllTypesMatch<["routed", "shared", "result"]> /*C1*/]> {
+def MM1_BlendOp : MM1_ScalarOp<"blend", [AllShapesMatch<["routed", "shared", "result"]> /*C1*/]> {
   let summary = "Shared expert: (1 - s) * routed + s * shared, s = sigmoid of one number per token";
   let description = [{
-    Constraints: (C1) routed, shared and result agree; (C2) `coefficient` is `[T, 1]` in f32.
+    Constraints: (C1) routed, shared and result agree in shape; (C2) `coefficient` is `[T, 1]` in f32.
     ```mlir
     %y = mm1.blend %c, %f, %s : (tensor<?x1xf32>, tensor<?x64xbf16>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
     ```
@@ -373,13 +389,13 @@ def MM1_RopeAnglesOp : MM1_ScalarOp<"rope_angles", [AllTypesMatch<["cos", "sin"]
   let hasVerifier = 1;
 }
 
-def MM1_RopeOp : MM1_RowOp<"rope", [AllTypesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
+def MM1_RopeOp : MM1_RowOp<"rope", [AllShapesMatch<["input", "result"]> /*C1*/, AllTypesMatch<["cos", "sin"]>,
     DeclareOpInterfaceMethods<MM1_ScalarBodyOpInterface, ["getLaneGranularity"]>]> {
   let summary = "Rotates pairs of channels of each head by their position's angle";
   let description = [{
     In each head of `head_dim` columns, with R = columns of cos: for i < R,
     `y[i] = x[i] cos[i] - x[i+R] sin[i]`, `y[i+R] = x[i+R] cos[i] + x[i] sin[i]`; columns from 2R on pass.
-    Constraints: (C1) input and result agree; (C2) `head_dim` divides the width; (C3) 2R <= head_dim.
+    Constraints: (C1) input and result agree in shape; (C2) `head_dim` divides the width; (C3) 2R <= head_dim.
     ```mlir
     %y = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     ```
@@ -503,7 +519,7 @@ def MM1_CombineOp : MM1_ScalarOp<"combine", [MM1_RowLinear]> {
   let summary = "The experts' answers of each token, weighted and summed";
   let description = [{
     `y[t, :] = sum_j weights[t, j] * x[t, j, :]`, in order of j.
-    Constraints: (C1) x `[T, k, H]`, weights `[T, k]` in f32, y `[T, H]` of x's element type.
+    Constraints: (C1) x `[T, k, H]`, weights `[T, k]` in f32, y `[T, H]`.
     ```mlir
     %f = mm1.combine %y, %w : (tensor<?x2x64xbf16>, tensor<?x2xf32>) -> tensor<?x64xbf16>
     ```

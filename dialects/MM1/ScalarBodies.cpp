@@ -29,11 +29,13 @@ SmallVector<Value> EmbeddingOp::buildScalarBody(ImplicitLocOpBuilder &,
                                                 OperandReader &reader) {
   return {reader.gather(1, reader.perRow(0))};
 }
+bool EmbeddingOp::copiesNumbers() { return true; }
 
 SmallVector<Value> GatherRowsOp::buildScalarBody(ImplicitLocOpBuilder &,
                                                  OperandReader &reader) {
   return {reader.gather(0, reader.perRow(1))};
 }
+bool GatherRowsOp::copiesNumbers() { return true; }
 
 //===------------------------------- Elementwise --------------------------------===//
 

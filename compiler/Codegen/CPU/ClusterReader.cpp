@@ -1,13 +1,13 @@
 //===- ClusterReader.cpp - Values of a cluster at a place ----------------===//
 // Evaluation goes from a value to its op's scalar body and on to the operands,
-// down to bound values and block arguments. Whatever it builds twice is merged
-// by LLVM; cluster regions are a handful of ops.
+// down to bound values and block arguments.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/ClusterReader.h"
 #include "dialects/Plan/Layout.h"
 #include "dialects/Plan/Plan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 #include <numeric>
 
@@ -76,11 +76,15 @@ ClusterReader::ClusterReader(KernelBuilder &k, ClusterOp cluster)
 
 void ClusterReader::bind(Value value, Source source) {
   bound[value] = std::move(source);
+  made.clear();
 }
 void ClusterReader::bind(Value value, Value lanes) {
   bind(value, [lanes](const Place &, int64_t) { return lanes; });
 }
-void ClusterReader::unbind(Value value) { bound.erase(value); }
+void ClusterReader::unbind(Value value) {
+  bound.erase(value);
+  made.clear();
+}
 
 //===------------------------------- Addresses ------------------------------===//
 
@@ -135,7 +139,29 @@ Value ClusterReader::evaluateVector(Value value, Value column, int64_t lanes) {
   return k.loadFloats(address, element, lanes);
 }
 
+ClusterReader::Request
+ClusterReader::requestOf(Operation *op, const Place &place, int64_t lanes) {
+  // Constants are made anew wherever they are wanted: known by their value.
+  SmallVector<int64_t, 6> indices;
+  for (Value index : {place.row, place.inner, place.column}) {
+    std::optional<int64_t> constant;
+    if (index)
+      constant = getConstantIntValue(index);
+    indices.push_back(constant.has_value());
+    indices.push_back(constant.value_or(
+        reinterpret_cast<intptr_t>(index.getAsOpaquePointer())));
+  }
+  return {op, lanes, indices};
+}
+
 Value ClusterReader::evaluate(Value value, const Place &place, int64_t lanes) {
+  Value made = make(value, place, lanes);
+  bool isLoaded = isa<BlockArgument>(value) && !bound.contains(value);
+  bool isBF16 = tensorType(value).getElementType().isBF16();
+  return isBF16 && !isLoaded ? k.roundToBF16(made) : made;
+}
+
+Value ClusterReader::make(Value value, const Place &place, int64_t lanes) {
   if (auto it = bound.find(value); it != bound.end()) {
     // The source may bind or ask in turn: keep it alive.
     Source source = it->second;
@@ -146,16 +172,28 @@ Value ClusterReader::evaluate(Value value, const Place &place, int64_t lanes) {
 
   auto op = cast<ScalarBodyOpInterface>(value.getDefiningOp());
   unsigned result = cast<OpResult>(value).getResultNumber();
+  Request request = requestOf(op, place, lanes);
+  if (auto it = made.find(request); it != made.end())
+    return it->second[result];
+  ++numRequests;
   // Lanes that would cross what the body allows are built in pieces.
   int64_t granularity = op.getLaneGranularity();
   int64_t piece = granularity ? std::gcd(granularity, lanes) : lanes;
-  SmallVector<Value> pieces;
+  SmallVector<SmallVector<Value>> pieces(op->getNumResults());
   for (int64_t first = 0; first < lanes; first += piece) {
     BodyReader body(
         *this, op, {place.row, place.inner, k.add(place.column, first)}, piece);
-    pieces.push_back(op.buildScalarBody(k.b, body)[result]);
+    for (auto [all, one] : llvm::zip(pieces, op.buildScalarBody(k.b, body)))
+      all.push_back(one);
   }
-  return k.concat(pieces);
+  SmallVector<Value> results;
+  for (ArrayRef<Value> all : pieces)
+    results.push_back(k.concat(all));
+  if (--numRequests == 0)
+    made.clear();
+  else
+    made[request] = results;
+  return results[result];
 }
 
 Value ClusterReader::applyReduction(RowReductionOpInterface op, unsigned result,
@@ -182,7 +220,7 @@ void ClusterReader::store(unsigned result, const Place &place, Value floats) {
 void ClusterReader::storeResult(unsigned result, const Place &place,
                                 int64_t lanes) {
   Value value = cluster.getYield().getOperand(result);
-  store(result, place, evaluate(value, place, lanes));
+  store(result, place, make(value, place, lanes)); // which rounds
 }
 
 bool ClusterReader::dependsOn(Value value, Value from) {

@@ -10,12 +10,17 @@
 // the matmul emitter binds %0 to its accumulators, then asks for %1 at
 // (row, column): the reader builds silu's scalar body on vectors, whose operand
 // is the bound value. Block arguments are loaded from their buffers.
+//
+// A type says where numbers are rounded: an op reads a bf16 value of its own
+// cluster rounded to bf16, as if it had been stored and loaded, and an f32 value
+// as it was made. So the bits of a module do not depend on what is fused.
 //===---------------------------------------------------------------------===//
 #pragma once
 
 #include "compiler/Codegen/CPU/KernelBuilder.h"
 
 #include <functional>
+#include <map>
 
 namespace mlir::mm1::cpu {
 
@@ -39,8 +44,9 @@ public:
   void bind(Value value, Value lanes);
   void unbind(Value value);
 
-  /// The value (of the cluster's region, a float tensor) at a place, as f32;
-  /// i32 tensors give i32.
+  /// The value (of the cluster's region, a float tensor) at a place, as an op of
+  /// the cluster reads it: f32, rounded if its type is bf16. i32 tensors give
+  /// i32. What many ops of the value's making read at one place is built once.
   Value evaluate(Value value, const Place &place, int64_t lanes);
   /// The same by columns of a vector ([N] tensors).
   Value evaluateVector(Value value, Value column, int64_t lanes);
@@ -70,12 +76,21 @@ public:
 
 private:
   friend class BodyReader;
+  /// The value before it is rounded.
+  Value make(Value value, const Place &place, int64_t lanes);
   Value loadPlace(Value address, RankedTensorType type, const Place &place,
                   int64_t lanes);
 
   KernelBuilder &k;
   ClusterOp cluster;
   DenseMap<Value, Source> bound;
+
+  /// Results of ops that were built at a place, while the outermost request
+  /// lasts: later ones may stand where these do not dominate.
+  using Request = std::tuple<Operation *, int64_t, SmallVector<int64_t, 6>>;
+  static Request requestOf(Operation *op, const Place &place, int64_t lanes);
+  std::map<Request, SmallVector<Value>> made;
+  int64_t numRequests = 0;
 };
 
 } // namespace mlir::mm1::cpu

@@ -12,7 +12,10 @@
 //
 // and at the end O / l. A row's numbers are made in the order of its pages and
 // tokens, whatever other rows share its block, and a page that its row may not
-// see changes nothing (p = 0, m' = m): decoding and prefill give the same bits.
+// see changes nothing (m' = m): decoding and prefill give the same bits. What a
+// row may not see is left out of its sums, not multiplied by p = 0, so that a
+// NaN or infinity there (a later token's, or whatever lies behind the end of a
+// page) stays there.
 // A block may span sequences; each run of tokens of one sequence goes by itself.
 //
 // In bf16 on a target with a bf16 dot product, q and p are bf16 (as the
@@ -51,16 +54,39 @@ private:
   /// `next` is the block that will be read after this one.
   void emitScores(Value keys, Value rows, Value count, Value next);
   void emitSoftmax(Value rows, Value firstPosition);
-  void emitWeightedSum(Value values, Value rows, Value count, Value next);
+  void emitWeightedSum(Value values, Value rows, Value firstPosition,
+                       Value next);
   void storeOutputs(Value first, Value last);
 
-  /// acc[r][n] += sum over i < count units of left[r][i] * right[i][n], where a
-  /// unit is one f32 or two bf16: `left` are rows of `leftStride` bytes of q or
-  /// p, `right` rows of `rightStride` bytes, whole vectors of units in a page.
-  /// Rows of `next`, as long, are asked for on the way.
+  /// acc[r][n] += sum over units i of left[r][i] * right[i][n], where a unit is
+  /// one f32 or two bf16. `left` are rows of q or p, `right` and `next` (which
+  /// is asked for on the way) rows of whole vectors of units in a page.
+  struct Product {
+    Value left;
+    int64_t leftStride;
+    Value right, next;
+    int64_t rightStride;
+    Value rightAt(KernelBuilder &k, Value i) const {
+      return k.at(right, k.mul(i, rightStride));
+    }
+    Value nextAt(KernelBuilder &k, Value i) const {
+      return k.at(next, k.mul(i, rightStride));
+    }
+  };
+  /// A tile of it over units 0 <= i < count.
   SmallVector<Value> unitTile(int64_t rows, int64_t vectors, Value count,
-                              ValueRange inits, Value left, int64_t leftStride,
-                              Value right, int64_t rightStride, Value next);
+                              ValueRange inits, const Product &product);
+  /// A tile of it over units first <= i < last of two (or one) tokens, of which
+  /// row r takes those below token seen[r].
+  SmallVector<Value> edgeTile(ArrayRef<Value> seen, int64_t vectors,
+                              Value first, Value last, ValueRange inits,
+                              const Product &product);
+  SmallVector<Value> loadUnits(Value address, Value ahead, int64_t vectors);
+  /// What addProduct takes of units, first part 0, then 1: one pair, or one
+  /// number after the other.
+  Value partOf(Value units, int64_t part);
+  Value loadLeft(Value unit, int64_t part);
+  Value addProduct(Value sum, Value left, Value right);
   Value at(Value base, Value row, int64_t stride, Value offset) {
     return k.at(base, k.add(k.mul(row, stride), offset));
   }
@@ -87,6 +113,8 @@ private:
   Type left;
   /// Bytes of a unit (two numbers in bf16), and of a row, of q and of p.
   int64_t leftBytes, leftUnitBytes, queryStride, probabilityStride;
+  /// Multiplications for a unit.
+  int64_t numParts;
 
   Value head;
   /// Scratch. [mostRows] of: rows of q, scores, p and o; m, l, exp(m - m'), and
@@ -106,7 +134,8 @@ Attention::Attention(KernelFrame &frame, SoftmaxAttentionOp op,
       useDot(pages.depth == 2 && k.target.hasDotBF16),
       left(useDot ? Type(k.b.getBF16Type()) : f32),
       leftBytes(plan::elementBytes(left)),
-      leftUnitBytes(leftBytes * pages.depth) {
+      leftUnitBytes(leftBytes * pages.depth),
+      numParts(useDot ? 1 : pages.depth) {
   group = outType.getDimSize(1) / pages.channels / pages.kvHeads;
   int64_t rows = frame.schedule.per * group;
   // The tallest tile wastes the fewest rows: 4 rows of 4 vectors for G = 4.
@@ -182,7 +211,7 @@ void Attention::emitRun(Value b, Value first, Value last) {
     Value count = k.min(k.index(pages.tokens), k.sub(tokens, firstPosition));
     emitScores(keys, rows, count, values);
     emitSoftmax(rows, firstPosition);
-    emitWeightedSum(values, rows, count, next);
+    emitWeightedSum(values, rows, firstPosition, next);
   });
   storeOutputs(first, last);
 }
@@ -191,7 +220,7 @@ void Attention::loadQueries(Value first, Value last) {
   // Row (token - first) * group + g.
   Value positions = reader.inputAddress(op.getPositions());
   k.forLoop(first, last, 1, [&](Value token) {
-    Value limit = k.toFloats(k.toI32(k.add(loadEntry(k, positions, token), 1)));
+    Value limit = k.toI32(k.add(loadEntry(k, positions, token), 1));
     k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
       Value row = k.add(k.mul(k.sub(token, first), group), g);
       Value queryHead = k.add(k.mul(head, group), g);
@@ -219,60 +248,55 @@ void Attention::loadQueries(Value first, Value last) {
   });
 }
 
+SmallVector<Value> Attention::loadUnits(Value address, Value ahead,
+                                        int64_t vectors) {
+  SmallVector<Value> units;
+  for (int64_t n = 0; n < vectors; ++n)
+    units.push_back(k.load(k.vectorOf(k.b.getI32Type(), lanes),
+                           k.at(address, n * lanes * KVPages::kUnitBytes)));
+  for (int64_t line = 0; asksAhead && line < vectors * lanes / 16; ++line)
+    k.prefetch(k.at(ahead, line * 64), kAheadLocality);
+  return units;
+}
+
+Value Attention::partOf(Value units, int64_t part) {
+  if (useDot)
+    return k.bitcast(units, k.vectorOf(k.b.getBF16Type(), 2 * lanes));
+  if (pages.depth == 2 && part == 0)
+    units = arith::ShLIOp::create(k.b, units, k.splat(k.i32(16), lanes));
+  else if (pages.depth == 2)
+    units = arith::AndIOp::create(k.b, units, k.splat(k.i32(-0x10000), lanes));
+  return k.bitcast(units, k.vectorOf(f32, lanes));
+}
+
+Value Attention::loadLeft(Value unit, int64_t part) {
+  if (!useDot)
+    return k.splat(k.load(f32, k.at(unit, part * leftBytes)), lanes);
+  return partOf(k.splat(k.load(k.b.getI32Type(), unit), lanes), 0);
+}
+
+Value Attention::addProduct(Value sum, Value left, Value right) {
+  return useDot ? dotBF16(k, sum, left, right) : k.fma(left, right, sum);
+}
+
 SmallVector<Value> Attention::unitTile(int64_t rows, int64_t vectors,
                                        Value count, ValueRange inits,
-                                       Value left, int64_t leftStride,
-                                       Value right, int64_t rightStride,
-                                       Value next) {
-  Type words = k.vectorOf(k.b.getI32Type(), lanes);
-  Type floats = k.vectorOf(f32, lanes);
-  Type pairs = k.vectorOf(k.b.getBF16Type(), 2 * lanes);
+                                       const Product &product) {
   return k.forLoop(
       k.index(0), count, 1, inits, [&](Value i, ValueRange carried) {
-        Value row = k.at(right, k.mul(i, rightStride));
-        Value unit = k.at(left, k.mul(i, leftUnitBytes));
-        auto rightWords = [&](int64_t n) {
-          return k.load(words, k.at(row, n * lanes * KVPages::kUnitBytes));
-        };
+        SmallVector<Value> units =
+            loadUnits(product.rightAt(k, i), product.nextAt(k, i), vectors);
+        Value left = k.at(product.left, k.mul(i, leftUnitBytes));
         SmallVector<Value> result(carried);
-        for (int64_t line = 0; asksAhead && line < vectors * lanes / 16; ++line)
-          k.prefetch(k.at(k.at(next, k.mul(i, rightStride)), line * 64),
-                     kAheadLocality);
-        if (useDot) {
-          SmallVector<Value> vectorsOfPairs;
-          for (int64_t n = 0; n < vectors; ++n)
-            vectorsOfPairs.push_back(k.bitcast(rightWords(n), pairs));
+        for (int64_t part = 0; part < numParts; ++part) {
+          SmallVector<Value> rights;
+          for (Value unit : units)
+            rights.push_back(partOf(unit, part));
           for (int64_t r = 0; r < rows; ++r) {
-            Value pair = k.load(k.b.getI32Type(), k.at(unit, r * leftStride));
-            pair = k.bitcast(k.splat(pair, lanes), pairs);
+            Value number = loadLeft(k.at(left, r * product.leftStride), part);
             for (int64_t n = 0; n < vectors; ++n) {
               Value &sum = result[r * vectors + n];
-              sum = dotBF16(k, sum, pair, vectorsOfPairs[n]);
-            }
-          }
-          return result;
-        }
-        // The numbers of a unit one after the other: the lower half of its
-        // bits is the first bf16.
-        for (int64_t part = 0; part < pages.depth; ++part) {
-          SmallVector<Value> numbers;
-          for (int64_t n = 0; n < vectors; ++n) {
-            Value bits = rightWords(n);
-            if (pages.depth == 2 && part == 0)
-              bits =
-                  arith::ShLIOp::create(k.b, bits, k.splat(k.i32(16), lanes));
-            else if (pages.depth == 2)
-              bits = arith::AndIOp::create(k.b, bits,
-                                           k.splat(k.i32(-0x10000), lanes));
-            numbers.push_back(k.bitcast(bits, floats));
-          }
-          for (int64_t r = 0; r < rows; ++r) {
-            Value number =
-                k.load(f32, k.at(unit, r * leftStride + part * leftBytes));
-            number = k.splat(number, lanes);
-            for (int64_t n = 0; n < vectors; ++n) {
-              Value &sum = result[r * vectors + n];
-              sum = k.fma(number, numbers[n], sum);
+              sum = addProduct(sum, number, rights[n]);
             }
           }
         }
@@ -280,16 +304,46 @@ SmallVector<Value> Attention::unitTile(int64_t rows, int64_t vectors,
       });
 }
 
+SmallVector<Value> Attention::edgeTile(ArrayRef<Value> seen, int64_t vectors,
+                                       Value first, Value last,
+                                       ValueRange inits,
+                                       const Product &product) {
+  return k.forLoop(first, last, 1, inits, [&](Value i, ValueRange carried) {
+    SmallVector<Value> units =
+        loadUnits(product.rightAt(k, i), product.nextAt(k, i), vectors);
+    Value left = k.at(product.left, k.mul(i, leftUnitBytes));
+    Value token = k.mul(i, pages.depth);
+    SmallVector<Value> result(carried);
+    for (auto [r, count] : llvm::enumerate(seen)) {
+      Value isSeen = k.less(token, count);
+      // Of the last unit, maybe the first token only.
+      Value isWhole = k.less(k.add(token, pages.depth - 1), count);
+      Value mask = k.select(isWhole, k.i32(-1), k.i32(0xffff));
+      for (int64_t part = 0; part < numParts; ++part) {
+        Value number = loadLeft(k.at(left, r * product.leftStride), part);
+        for (int64_t n = 0; n < vectors; ++n) {
+          Value right =
+              arith::AndIOp::create(k.b, units[n], k.splat(mask, lanes));
+          Value &sum = result[r * vectors + n];
+          sum = k.select(isSeen, addProduct(sum, number, partOf(right, part)),
+                         sum);
+        }
+      }
+    }
+    return result;
+  });
+}
+
 void Attention::emitScores(Value keys, Value rows, Value count, Value next) {
   SmallVector<Value> zeros(tileRows * tileVectors, k.floats(0.0, lanes));
   int64_t stride = pages.tokens * kFloatBytes;
   k.forLoop(k.index(0), rows, tileRows, [&](Value r) {
     k.forLoop(k.index(0), count, tileVectors * lanes, [&](Value u) {
-      SmallVector<Value> sums =
-          unitTile(tileRows, tileVectors, k.index(pages.keyUnits()), zeros,
-                   k.at(queries, k.mul(r, queryStride)), queryStride,
-                   k.at(keys, k.mul(u, KVPages::kUnitBytes)), pages.keyStride(),
-                   k.at(next, k.mul(u, KVPages::kUnitBytes)));
+      SmallVector<Value> sums = unitTile(
+          tileRows, tileVectors, k.index(pages.keyUnits()), zeros,
+          {k.at(queries, k.mul(r, queryStride)), queryStride,
+           k.at(keys, k.mul(u, KVPages::kUnitBytes)),
+           k.at(next, k.mul(u, KVPages::kUnitBytes)), pages.keyStride()});
       Value place = at(scores, r, stride, k.mul(u, kFloatBytes));
       for (int64_t n = 0; n < tileRows * tileVectors; ++n)
         k.store(sums[n],
@@ -301,13 +355,13 @@ void Attention::emitScores(Value keys, Value rows, Value count, Value next) {
 
 void Attention::emitSoftmax(Value rows, Value firstPosition) {
   int64_t vectors = pages.tokens / lanes;
-  Value first = k.toFloats(k.toI32(firstPosition));
   Value scale = k.floats(op.getScale().convertToDouble(), lanes);
   k.forLoop(k.index(0), rows, 1, [&](Value r) {
     Value place = k.mul(r, kFloatBytes);
     // Tokens of this page that the row may see; what lies behind them in
     // `scores` may be anything.
-    Value seen = k.sub(k.load(f32, k.at(limits, place)), first);
+    Value seen =
+        k.toFloats(k.toI32(k.sub(loadEntry(k, limits, r), firstPosition)));
     SmallVector<Value> scaled;
     Value top;
     for (int64_t n = 0; n < vectors; ++n) {
@@ -340,11 +394,24 @@ void Attention::emitSoftmax(Value rows, Value firstPosition) {
   });
 }
 
-void Attention::emitWeightedSum(Value values, Value rows, Value count,
+void Attention::emitWeightedSum(Value values, Value rows, Value firstPosition,
                                 Value next) {
   int64_t stride = outColumns * kFloatBytes;
-  Value units = k.div(k.add(count, pages.depth - 1), pages.depth);
-  k.forLoop(k.index(0), rows, tileRows, [&](Value r) {
+  Value zero = k.index(0), one = k.index(1);
+  k.forLoop(zero, rows, tileRows, [&](Value r) {
+    // The tokens of this page that each row sees: the first row the fewest, the
+    // last one the most.
+    SmallVector<Value> seen;
+    for (int64_t row = 0; row < tileRows; ++row)
+      seen.push_back(k.sub(loadEntry(k, limits, k.add(r, row)), firstPosition));
+    auto seenBy = [&](Value row) {
+      Value count = k.sub(loadEntry(k, limits, row), firstPosition);
+      return k.max(zero, k.min(count, k.index(pages.tokens)));
+    };
+    Value whole = k.div(seenBy(r), pages.depth);
+    Value last = k.min(k.add(r, tileRows), rows);
+    Value end =
+        k.div(k.add(seenBy(k.sub(last, one)), pages.depth - 1), pages.depth);
     forTiles(
         k, outColumns / lanes, tileVectors, [&](Value first, int64_t vectors) {
           Value column = k.mul(first, lanes * kFloatBytes);
@@ -362,10 +429,11 @@ void Attention::emitWeightedSum(Value values, Value rows, Value count,
               tile.push_back(k.mul(
                   correction, k.load(k.vectorOf(f32, lanes), place(row, n))));
           }
-          tile = unitTile(tileRows, vectors, units, tile,
-                          k.at(probabilities, k.mul(r, probabilityStride)),
+          Product product{k.at(probabilities, k.mul(r, probabilityStride)),
                           probabilityStride, k.at(values, column),
-                          pages.valueStride(), k.at(next, column));
+                          k.at(next, column), pages.valueStride()};
+          tile = unitTile(tileRows, vectors, whole, tile, product);
+          tile = edgeTile(seen, vectors, whole, end, tile, product);
           for (int64_t row = 0; row < tileRows; ++row)
             for (int64_t n = 0; n < vectors; ++n)
               k.store(tile[row * vectors + n], place(row, n));

@@ -7,8 +7,7 @@
 //   units of tokens 2, 3     before: v2 0 | v2 0 | v2 0 | v2 0
 //                            after:  v2 v3 | ...
 //
-// The first token of a pair writes zeros in the second's place, because
-// attention multiplies them with probability zero.
+// The first token of a pair writes whole units, with zeros in the second's place.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/KVPages.h"

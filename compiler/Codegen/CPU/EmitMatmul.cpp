@@ -66,6 +66,10 @@ private:
   /// The product of the weights as they are stored.
   MicroKernel storedKernel();
   Value panelAddress(const Part &part, Value weight, Value expert, Value panel);
+  /// Scales of an expert, with those of columns that only pad the last panel.
+  static int64_t scaleColumns(const Part &part) {
+    return plan::roundUp(part.columns, kPanel);
+  }
   /// The pair (t * k + j) at place `i` of the expert lists; pair i without.
   Value loadPair(Value i) {
     return order ? k.loadIndex(k.at(reader.inputAddress(order), k.mul(i, 4)))
@@ -152,7 +156,14 @@ LogicalResult MatmulEmitter::check(MatmulOpInterface matmul) {
              << depth << ">, found " << weight.getType()
              << ": run tile-weights";
   }
-  for (const Part &part : parts)
+  for (const Part &part : parts) {
+    // Expert e's scale of column c is read at e * scaleColumns() + c.
+    for (Value scale : part.scales)
+      if (plan::storedShape(tensorType(scale)).back() != scaleColumns(part))
+        return cluster.emitOpError()
+               << "expects scales in rows of " << scaleColumns(part)
+               << " columns, whole panels, found " << scale.getType()
+               << ": run tile-weights";
     for (unsigned result : part.results) {
       Value value = cluster.getYield().getOperand(result);
       if (tensorType(value).getShape().back() != part.columns)
@@ -160,6 +171,7 @@ LogicalResult MatmulEmitter::check(MatmulOpInterface matmul) {
                << "expects results of " << part.columns
                << " columns like its matmul, found " << value.getType();
     }
+  }
   panelsOfTask = frame.schedule.get("panels", 1);
   if (frame.schedule.unit != GridUnit::One || panelsOfTask < 1 ||
       frame.schedule.tasks != plan::ceilDiv(numPanels, panelsOfTask))
@@ -355,7 +367,7 @@ void MatmulEmitter::widenRow(Value from, Value to) {
 void MatmulEmitter::emitEpilogue(const Part &part, Value panel, Value expert,
                                  Value firstPair, Value row, Value count) {
   int64_t lanes = k.target.lanes;
-  Value width = k.index(plan::roundUp(part.columns, kPanel));
+  Value width = k.index(scaleColumns(part));
   k.forLoop(k.index(0), count, 1, [&](Value i) {
     Place place{k.add(row, i), Value(), Value()};
     if (ids) {

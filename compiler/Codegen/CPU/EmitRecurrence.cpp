@@ -3,23 +3,25 @@
 //
 //   S = lambda S + k^T v          o = q S
 //
-// One task is one head of one sequence. A few tokens are taken one by one: a
-// single pass over S reads, decays, updates, writes and multiplies it. Many
-// tokens are taken in chunks of m <= `chunk`, exactly (model-spec 3.5.4):
+// One task is one head of one sequence, in chunks of m <= `chunk` tokens. A few
+// tokens are taken one by one: a single pass over S reads, decays, updates,
+// writes and multiplies it. More go together, exactly (model-spec 3.5.4):
 //
 //   O = ((Q K^T) o D) V + diag(lambda^(i+1)) Q S     D[i][j] = lambda^(i-j)
-//   S = lambda^m S + K^T diag(lambda^(m-1-j)) V      for j <= i, else 0
+//   S = lambda^m S + K^T diag(lambda^(m-1-j)) V      for j <= i
 //
 // All in f32, as tiles of products (StatefulHelpers.h). Every power of lambda is
-// exp(-slope * x), from one table `decays`: entry chunk - x is lambda^x, and the
-// zeros behind x = 0 are the causal mask, so that row i of D is the table from
-// entry chunk - i on.
+// exp(-slope * x), from one table `decays`: entry chunk - x is lambda^x, so that
+// row i of D is the table from entry chunk - i on. What D does not define is
+// left out of the sums rather than multiplied by zero: a later token's NaN or
+// infinity reaches no earlier one.
 //
 // A state lives for up to ten million steps, and lambda = 0.99999 has only the
 // leading bits of a slope of 1e-5: the state would forget at a rate 0.3 % off.
 // So it decays by S - (1 - lambda^m) S, whose factor has all of them.
 //
-// A sequence's bits depend on how its tokens are cut into calls (a cut at a
+// Which of the two forms a chunk takes depends on its own m alone. So a
+// sequence's bits depend on how its tokens are cut into calls (a cut at a
 // multiple of `chunk` changes nothing), not on its batch, tasks or threads.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
@@ -155,21 +157,20 @@ void Recurrence::emitSequence(Value b, Value first, Value last) {
 
   // Passes over a state in the cache cost less than tiles of a chunk that are
   // mostly empty: measured, up to three quarters of a tile.
-  int64_t mostSteps = tileRows * 3 / 4;
-  Value count = k.sub(last, first);
-  k.ifElse(
-      k.less(count, k.index(mostSteps + 1)), {},
-      [&] {
-        k.forLoop(first, last, 1, [&](Value token) { emitStep(token); });
-        return SmallVector<Value>();
-      },
-      [&] {
-        emitDecayTable();
-        k.forLoop(first, last, chunk, [&](Value token) {
-          emitChunk(token, k.min(k.index(chunk), k.sub(last, token)));
-        });
-        return SmallVector<Value>();
-      });
+  Value mostSteps = k.index(tileRows * 3 / 4);
+  k.ifThen(k.less(mostSteps, k.sub(last, first)), [&] { emitDecayTable(); });
+  k.forLoop(first, last, chunk, [&](Value token) {
+    Value m = k.min(k.index(chunk), k.sub(last, token));
+    auto tiles = [&]() -> SmallVector<Value> {
+      emitChunk(token, m);
+      return {};
+    };
+    auto steps = [&]() -> SmallVector<Value> {
+      k.forLoop(token, k.add(token, m), 1, [&](Value t) { emitStep(t); });
+      return {};
+    };
+    k.ifElse(k.less(mostSteps, m), {}, tiles, steps);
+  });
 }
 
 //===---------------------------------- Memory ------------------------------===//
@@ -225,14 +226,13 @@ Value Recurrence::decayAt(Value entry, int64_t lanes) {
 void Recurrence::emitDecayTable() {
   // Entries before 0 belong to rows that do not exist, but are read: from
   // chunk - paddedChunk on everything is written.
-  Value zero = k.floats(0.0, tokenLanes);
   Value rate = k.splat(k.sub(k.f32(0.0), slope), tokenLanes);
   k.forLoop(k.index(0), k.index(2 * paddedChunk), tokenLanes, [&](Value i) {
     // x = paddedChunk - i, the power of lambda at this entry.
     Value first = k.toFloats(k.sub(k.i32(paddedChunk), k.toI32(i)));
     Value power = k.sub(k.splat(first, tokenLanes), laneNumbers(k, tokenLanes));
     Value decay = k.exp(k.mul(rate, power));
-    k.store(k.select(k.less(power, zero), zero, decay),
+    k.store(decay,
             floatAt(k.at(decays, (chunk - paddedChunk) * kFloatBytes), i));
   });
 }
@@ -317,7 +317,7 @@ void Recurrence::transposeKeys(Value m) {
 void Recurrence::emitScores(Value m) {
   SmallVector<Value> zeros(tileRows * tileVectors, k.floats(0.0, tokenLanes));
   k.forLoop(k.index(0), m, tileRows, [&](Value i) {
-    // Columns behind the tile's last row are zeros of D.
+    // Columns behind the tile's last row are not read.
     Value end = k.min(m, k.add(i, tileRows));
     k.forLoop(k.index(0), end, tileVectors * tokenLanes, [&](Value j) {
       SmallVector<Value> sums = productTile(
@@ -344,7 +344,6 @@ void Recurrence::emitScores(Value m) {
 
 void Recurrence::emitOutputs(Value token, Value m) {
   k.forLoop(k.index(0), m, tileRows, [&](Value i) {
-    Value end = k.min(m, k.add(i, tileRows));
     forTiles(k, size / lanes, tileVectors, [&](Value first, int64_t count) {
       Value column = k.mul(first, lanes);
       SmallVector<Value> sums(tileRows * count, k.floats(0.0, lanes));
@@ -364,21 +363,41 @@ void Recurrence::emitOutputs(Value token, Value m) {
         for (int64_t n = 0; n < count; ++n)
           sums[r * count + n] = k.mul(sums[r * count + n], decay);
       }
-      sums = productTile(
-          k, tileRows, count, end, sums,
-          [&](int64_t r, Value j) {
-            return k.load(f32, floatAt(scores, k.add(i, r), paddedChunk, j));
-          },
-          [&](int64_t n, Value j) {
-            return loadVector(floatAt(v, j, size, k.add(column, n * lanes)),
-                              lanes);
-          });
-      for (int64_t r = 0; r < tileRows; ++r)
-        k.ifThen(k.less(k.add(i, r), m), [&] {
-          for (int64_t n = 0; n < count; ++n)
-            storeOut(k.add(token, k.add(i, r)), k.add(column, n * lanes),
-                     sums[r * count + n]);
-        });
+      auto score = [&](int64_t r, Value j) {
+        return k.load(f32, floatAt(scores, k.add(i, r), paddedChunk, j));
+      };
+      auto value = [&](int64_t n, Value j) {
+        return loadVector(floatAt(v, j, size, k.add(column, n * lanes)), lanes);
+      };
+      // Tokens before the tile's, then of the tile's those that a row may see.
+      sums = productTile(k, tileRows, count, i, sums, score, value);
+      for (int64_t j = 0; j < tileRows; ++j)
+        for (int64_t n = 0; n < count; ++n) {
+          Value right = value(n, k.add(i, j));
+          for (int64_t r = j; r < tileRows; ++r) {
+            Value left = k.splat(score(r, k.add(i, j)), lanes);
+            Value &sum = sums[r * count + n];
+            sum = k.fma(left, right, sum);
+          }
+        }
+      auto storeRow = [&](int64_t r) {
+        for (int64_t n = 0; n < count; ++n)
+          storeOut(k.add(token, k.add(i, r)), k.add(column, n * lanes),
+                   sums[r * count + n]);
+      };
+      auto storeAll = [&]() -> SmallVector<Value> {
+        for (int64_t r = 0; r < tileRows; ++r)
+          storeRow(r);
+        return {};
+      };
+      auto storeSome = [&]() -> SmallVector<Value> {
+        for (int64_t r = 0; r < tileRows; ++r)
+          k.ifThen(k.less(k.add(i, r), m), [&] { storeRow(r); });
+        return {};
+      };
+      // A condition for each row only where it is needed: behind one, LLVM
+      // would make the row's sums there, each alone.
+      k.ifElse(k.less(m, k.add(i, tileRows)), {}, storeSome, storeAll);
     });
   });
   k.forLoop(k.index(0), m, 1, [&](Value i) { emitPadding(k.add(token, i)); });

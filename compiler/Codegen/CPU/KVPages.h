@@ -17,10 +17,11 @@
 // vectors. For D = 4 in bf16, token u and channel c of a block of keys lie at
 // element (c / 2) * 128 + u * 2 + c % 2.
 //
-// Channels are rounded up to 32. Of the padding only what attention multiplies
-// with zero is written, as zeros, since it must not be a NaN: the odd channel
-// out of a pair of keys, the token to come of a pair of values, and the padding
-// channels of values.
+// Channels are rounded up to 32. Of the padding some is written, as zeros: the
+// odd channel out of a pair of keys, which attention multiplies with zero and
+// which must not be a NaN, and, because whole units are written, the token to
+// come of a pair of values and the padding channels of values. What lies behind
+// a sequence's last token may be anything.
 //===---------------------------------------------------------------------===//
 #pragma once
 

@@ -413,34 +413,41 @@ void KernelBuilder::store(Value value, Value address, int64_t alignment) {
 }
 
 Value KernelBuilder::loadFloats(Value address, Type element, int64_t lanes) {
-  Type floats = vectorOf(b.getF32Type(), lanes);
   if (element.isF32())
-    return load(floats, address);
-  Type words = vectorOf(b.getI32Type(), lanes);
-  if (element.isBF16()) {
-    Value half = load(vectorOf(b.getI16Type(), lanes), address);
-    Value word = arith::ExtUIOp::create(b, words, half);
-    Value sixteen = splat(i32(16), lanes);
-    return bitcast(arith::ShLIOp::create(b, word, sixteen), floats);
-  }
+    return load(vectorOf(b.getF32Type(), lanes), address);
+  if (element.isBF16())
+    return widenBF16(load(vectorOf(b.getI16Type(), lanes), address));
   Value integer = load(vectorOf(element, lanes), address);
   if (!element.isInteger(32))
-    integer = arith::ExtSIOp::create(b, words, integer);
+    integer =
+        arith::ExtSIOp::create(b, vectorOf(b.getI32Type(), lanes), integer);
   return toFloats(integer);
 }
 
 void KernelBuilder::storeFloats(Value floats, Value address, Type element) {
-  if (element.isF32()) {
-    store(floats, address);
-    return;
-  }
-  assert(element.isBF16() && "no other float is stored");
+  assert((element.isF32() || element.isBF16()) && "no other float is stored");
+  store(element.isF32() ? floats : narrowToBF16(floats), address);
+}
+
+Value KernelBuilder::roundToBF16(Value floats) {
+  return widenBF16(narrowToBF16(floats));
+}
+
+Value KernelBuilder::widenBF16(Value halves) {
+  int64_t lanes = lanesOf(halves);
+  Value words =
+      arith::ExtUIOp::create(b, vectorOf(b.getI32Type(), lanes), halves);
+  return bitcast(arith::ShLIOp::create(b, words, splat(i32(16), lanes)),
+                 vectorOf(b.getF32Type(), lanes));
+}
+
+Value KernelBuilder::narrowToBF16(Value floats) {
   int64_t lanes = lanesOf(floats);
-  if (target.hasDotBF16 && lanes > 1) {
-    store(arith::TruncFOp::create(b, vectorOf(b.getBF16Type(), lanes), floats),
-          address);
-    return;
-  }
+  Type halves = vectorOf(b.getI16Type(), lanes);
+  if (target.hasDotBF16 && lanes > 1)
+    return bitcast(
+        arith::TruncFOp::create(b, vectorOf(b.getBF16Type(), lanes), floats),
+        halves);
   // bits + 0x7fff + (bit 16), upper half; a NaN keeps its upper half, quietly.
   Type words = vectorOf(b.getI32Type(), lanes);
   auto constant = [&](int32_t value) { return splat(i32(value), lanes); };
@@ -452,9 +459,7 @@ void KernelBuilder::storeFloats(Value floats, Value address, Type element) {
   Value isNaN =
       arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, floats, floats);
   Value quiet = arith::OrIOp::create(b, upper, constant(0x40));
-  Value half = arith::TruncIOp::create(b, vectorOf(b.getI16Type(), lanes),
-                                       select(isNaN, quiet, rounded));
-  store(half, address);
+  return arith::TruncIOp::create(b, halves, select(isNaN, quiet, rounded));
 }
 
 Value KernelBuilder::loadIndex(Value address) {

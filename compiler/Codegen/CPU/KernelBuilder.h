@@ -166,6 +166,9 @@ public:
   Value loadFloats(Value address, Type element, int64_t lanes);
   /// Floats as f32 or bf16, rounding to nearest even.
   void storeFloats(Value floats, Value address, Type element);
+  /// Floats rounded to nearest even bf16: what storeFloats and loadFloats would
+  /// make of them.
+  Value roundToBF16(Value floats);
   /// An i32 as an index.
   Value loadIndex(Value address);
   /// Asks for the line at `address`; locality 3 is L1, 2 L2, 0 no reuse.
@@ -176,6 +179,10 @@ public:
   const CPUTarget &target;
 
 private:
+  /// The bits of bf16 as i16, from and to f32.
+  Value widenBF16(Value halves);
+  Value narrowToBF16(Value floats);
+
   func::FuncOp function;
   DenseMap<int64_t, Value> arguments, dims;
   int64_t scratchBytes = 0;

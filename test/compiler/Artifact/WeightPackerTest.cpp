@@ -3,6 +3,7 @@
 // its tensors, and their results are made here again, element by element.
 //===----------------------------------------------------------------------===//
 #include "PackedModel.h"
+#include "compiler/Artifact/GroupPacker.h"
 #include "compiler/Import/RecipeMath.h"
 #include "runtime/Artifact/Manifest.h"
 
@@ -491,6 +492,36 @@ TEST_F(WeightPackerTest, RefusesToQuantiseWhatIsNotFinite) {
   EXPECT_NE(result.error().message.find("weight 'w': row 101 cannot be"),
             std::string::npos)
       << result.error().message;
+}
+
+// No checkpoint brings integers yet, so the rows are given by hand.
+TEST_F(WeightPackerTest, RefusesIntegersThatKernelsCannotLookUp) {
+  for (int8_t lowest : {-127, -128}) {
+    std::vector<int8_t> values(3 * 8, 1);
+    values[2 * 8 + 5] = lowest;
+    PackGroup group;
+    group.rows =
+        viewOf(std::as_bytes(std::span(values)), {3, 8}, ElementType::I8);
+    group.outputs.push_back(
+        {.tensor = 0, .element = ElementType::I8, .storedColumns = 8});
+    PackWork work;
+    work.tensors.push_back({"w", ElementType::I8, {3, 8}});
+    auto writer = SafeTensorsWriter::create(
+        folder / std::to_string(lowest) + ".safetensors", work.tensors);
+    ASSERT_TRUE(writer) << writer.error().message;
+    GroupPacker packer(work, group, *writer,
+                       GroupPacker::smallestPieceBytes(group));
+    auto result = packer.run([](uint64_t) { return true; });
+    if (lowest == -127) {
+      EXPECT_TRUE(result);
+      continue;
+    }
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::Input);
+    EXPECT_EQ(result.error().message,
+              "weight 'w': row 2 holds -128, but int8 weights range from -127 "
+              "to 127; quantise the checkpoint symmetrically");
+  }
 }
 
 TEST_F(WeightPackerTest, NoticesAFileThatWasShortened) {

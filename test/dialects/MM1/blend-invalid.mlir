@@ -1,8 +1,8 @@
 // RUN: mm1-opt %s --split-input-file --verify-diagnostics
 
-func.func @types_c1(%c: tensor<?x1xf32>, %f: tensor<?x64xf32>, %s: tensor<?x64xbf16>) {
-  // expected-error @below {{'mm1.blend' op failed to verify that all of {routed, shared, result} have same type}}
-  %y = mm1.blend %c, %f, %s : (tensor<?x1xf32>, tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xf32>
+func.func @shapes_c1(%c: tensor<?x1xf32>, %f: tensor<?x64xf32>, %s: tensor<?x32xf32>) {
+  // expected-error @below {{'mm1.blend' op failed to verify that all of {routed, shared, result} have same shape}}
+  %y = mm1.blend %c, %f, %s : (tensor<?x1xf32>, tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x64xf32>
   return
 }
 

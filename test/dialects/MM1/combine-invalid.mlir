@@ -24,14 +24,6 @@ func.func @result_rank_c1(%y: tensor<?x2x64xf32>, %w: tensor<?x2xf32>) {
 
 // -----
 
-func.func @element_type_c1(%y: tensor<?x2x64xf32>, %w: tensor<?x2xf32>) {
-  // expected-error @below {{expects one element type, found 'tensor<?x2x64xf32>' and 'tensor<?x64xbf16>'}}
-  %f = mm1.combine %y, %w : (tensor<?x2x64xf32>, tensor<?x2xf32>) -> tensor<?x64xbf16>
-  return
-}
-
-// -----
-
 func.func @choices_c1(%y: tensor<?x2x64xf32>, %w: tensor<?x3xf32>) {
   // expected-error @below {{expects dimension 1 of 'weights' to be 2 (choices per token in 'input'), found 3}}
   %f = mm1.combine %y, %w : (tensor<?x2x64xf32>, tensor<?x3xf32>) -> tensor<?x64xf32>

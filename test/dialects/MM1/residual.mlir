@@ -14,3 +14,10 @@ func.func @choices(%a: tensor<?x2x96xf32>, %b: tensor<?x2x96xf32>) -> tensor<?x2
   %y = mm1.residual %a, %b alpha = 3.5 beta = 1.0 : tensor<?x2x96xf32>
   return %y : tensor<?x2x96xf32>
 }
+
+// CHECK-LABEL: func.func @each_its_type
+//       CHECK:   mm1.residual {{.*}} : (tensor<?x64xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
+func.func @each_its_type(%a: tensor<?x64xbf16>, %b: tensor<?x64xf32>) -> tensor<?x64xbf16> {
+  %y = mm1.residual %a, %b alpha = 3.5 beta = 1.0 : (tensor<?x64xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}

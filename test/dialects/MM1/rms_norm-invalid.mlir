@@ -1,8 +1,8 @@
 // RUN: mm1-opt %s --split-input-file --verify-diagnostics
 
-func.func @types_c1(%x: tensor<?x64xf32>, %w: tensor<64xf32>) {
-  // expected-error @below {{'mm1.rms_norm' op failed to verify that all of {input, result} have same type}}
-  %y = mm1.rms_norm %x, %w eps = 1.0e-5 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xbf16>
+func.func @shapes_c1(%x: tensor<?x64xf32>, %w: tensor<64xf32>) {
+  // expected-error @below {{'mm1.rms_norm' op failed to verify that all of {input, result} have same shape}}
+  %y = mm1.rms_norm %x, %w eps = 1.0e-5 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x32xf32>
   return
 }
 

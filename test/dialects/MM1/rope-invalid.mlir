@@ -1,8 +1,8 @@
 // RUN: mm1-opt %s --split-input-file --verify-diagnostics
 
-func.func @types_c1(%q: tensor<?x64xf32>, %cos: tensor<?x4xf32>, %sin: tensor<?x4xf32>) {
-  // expected-error @below {{'mm1.rope' op failed to verify that all of {input, result} have same type}}
-  %y = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+func.func @shapes_c1(%q: tensor<?x64xf32>, %cos: tensor<?x4xf32>, %sin: tensor<?x4xf32>) {
+  // expected-error @below {{'mm1.rope' op failed to verify that all of {input, result} have same shape}}
+  %y = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
   return
 }
 

@@ -14,3 +14,10 @@ func.func @choices(%a: tensor<?x2x96xf32>) -> tensor<?x2x96xf32> {
   %y = mm1.silu %a : tensor<?x2x96xf32>
   return %y : tensor<?x2x96xf32>
 }
+
+// CHECK-LABEL: func.func @each_its_type
+//       CHECK:   mm1.silu %{{.*}} : (tensor<?x64xf32>) -> tensor<?x64xbf16>
+func.func @each_its_type(%a: tensor<?x64xf32>) -> tensor<?x64xbf16> {
+  %y = mm1.silu %a : (tensor<?x64xf32>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}

@@ -117,6 +117,8 @@ linear_residual_0(
   }
 }
 
+// @router_expert_linear_combine_residual_1: no CUDA emitter yet
+
 // @rope_cache_append_0: no CUDA emitter yet
 
 // @rope_softmax_attention_0: no CUDA emitter yet

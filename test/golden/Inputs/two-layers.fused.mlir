@@ -51,8 +51,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %6 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %7:2 = mm1.cluster matmul(%4, %5, %6) schedule {panels = 4 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %55:2 = mm1.linear %arg5 weights(%arg6, %arg7) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x192xbf16>
+      %55:2 = mm1.linear %arg5 weights(%arg6, %arg7) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xf32>, tensor<?x64xbf16>)
+      %56 = mm1.silu %55#0 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %55#1, %56 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
     %8 = mm1.load_weight @layers.0.slopes : tensor<4xf32, #mm1.padded<multiple = 32>>
@@ -66,15 +66,15 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %11 = mm1.load_weight @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %12 = mm1.cluster row_reduction(%10#0, %11, %7#0) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg7: tensor<?x64xbf16>):
-      %55 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %56 = mm1.sigmoid_gate %55, %arg7 : tensor<?x64xbf16>
+      %55 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %56 = mm1.sigmoid_gate %55, %arg7 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %56 : tensor<?x64xbf16>
     }
     %13 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %14 = mm1.cluster matmul(%12, %13, %4) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     %15 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -105,9 +105,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %24 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %25 = mm1.cluster grouped_matmul(%16, %19#0, %20#0, %20#1, %21, %23, %22, %24) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<?x1xi32>, %arg8: tensor<3xi32>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x1x48xbf16>
-      %57 = mm1.mul %56, %55#1 : tensor<?x1x48xbf16>
+      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %56 = mm1.silu %55#0 : tensor<?x1x48xf32>
+      %57 = mm1.mul %56, %55#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %57 : tensor<?x1x48xbf16>
     }
     %26 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -120,9 +120,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %29 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %30 = mm1.cluster row_reduction(%28, %19#1, %16, %29) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>, %arg8: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %57 = mm1.rms_norm %56, %arg8 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %57 = mm1.rms_norm %56, %arg8 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %57 : tensor<?x32xbf16>
     }
     %31 = mm1.load_weight @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -150,8 +150,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %38 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %39 = mm1.cluster matmul(%37, %38, %30) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     %40 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -182,9 +182,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %49 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %50 = mm1.cluster grouped_matmul(%41, %44#0, %45#0, %45#1, %46, %48, %47, %49) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<?x1xi32>, %arg8: tensor<3xi32>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x1x48xbf16>
-      %57 = mm1.mul %56, %55#1 : tensor<?x1x48xbf16>
+      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %56 = mm1.silu %55#0 : tensor<?x1x48xf32>
+      %57 = mm1.mul %56, %55#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %57 : tensor<?x1x48xbf16>
     }
     %51 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -196,8 +196,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     %54 = mm1.cluster elementwise(%53, %44#1, %41) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     return %54 : tensor<?x32xbf16>
@@ -221,8 +221,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %6 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %7:2 = mm1.cluster matmul(%4, %5, %6) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 8 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %55:2 = mm1.linear %arg5 weights(%arg6, %arg7) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x192xbf16>
+      %55:2 = mm1.linear %arg5 weights(%arg6, %arg7) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xf32>, tensor<?x64xbf16>)
+      %56 = mm1.silu %55#0 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %55#1, %56 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
     %8 = mm1.load_weight @layers.0.slopes : tensor<4xf32, #mm1.padded<multiple = 32>>
@@ -236,15 +236,15 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %11 = mm1.load_weight @layers.0.norm : tensor<64xbf16, #mm1.padded<multiple = 32>>
     %12 = mm1.cluster row_reduction(%10#0, %11, %7#0) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg7: tensor<?x64xbf16>):
-      %55 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %56 = mm1.sigmoid_gate %55, %arg7 : tensor<?x64xbf16>
+      %55 = mm1.rms_norm %arg5, %arg6 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %56 = mm1.sigmoid_gate %55, %arg7 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %56 : tensor<?x64xbf16>
     }
     %13 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %14 = mm1.cluster matmul(%12, %13, %4) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     %15 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -275,9 +275,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %24 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %25 = mm1.cluster grouped_matmul(%16, %19#0, %20#0, %20#1, %21, %23, %22, %24) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<?x1xi32>, %arg8: tensor<3xi32>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x1x48xbf16>
-      %57 = mm1.mul %56, %55#1 : tensor<?x1x48xbf16>
+      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %56 = mm1.silu %55#0 : tensor<?x1x48xf32>
+      %57 = mm1.mul %56, %55#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %57 : tensor<?x1x48xbf16>
     }
     %26 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -290,9 +290,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %29 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %30 = mm1.cluster row_reduction(%28, %19#1, %16, %29) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>, %arg8: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %57 = mm1.rms_norm %56, %arg8 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %57 = mm1.rms_norm %56, %arg8 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %57 : tensor<?x32xbf16>
     }
     %31 = mm1.load_weight @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -320,8 +320,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %38 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %39 = mm1.cluster matmul(%37, %38, %30) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.linear %arg5 weights(%arg6) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     %40 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>>
@@ -352,9 +352,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %49 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32, #mm1.padded<multiple = 32>>
     %50 = mm1.cluster grouped_matmul(%41, %44#0, %45#0, %45#1, %46, %48, %47, %49) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x1xi32>, %arg7: tensor<?x1xi32>, %arg8: tensor<3xi32>, %arg9: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg10: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg11: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg12: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %56 = mm1.silu %55#0 : tensor<?x1x48xbf16>
-      %57 = mm1.mul %56, %55#1 : tensor<?x1x48xbf16>
+      %55:2 = mm1.expert_linear %arg5, %arg6 grouped(%arg7, %arg8) weights(%arg9, %arg10) scales(%arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %56 = mm1.silu %55#0 : tensor<?x1x48xf32>
+      %57 = mm1.mul %56, %55#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %57 : tensor<?x1x48xbf16>
     }
     %51 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>
@@ -366,8 +366,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     %54 = mm1.cluster elementwise(%53, %44#1, %41) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg5: tensor<?x1x32xbf16>, %arg6: tensor<?x1xf32>, %arg7: tensor<?x32xbf16>):
-      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %55 = mm1.combine %arg5, %arg6 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %56 = mm1.residual %arg7, %55 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %56 : tensor<?x32xbf16>
     }
     return %54 : tensor<?x32xbf16>

@@ -54,8 +54,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
     %0:2 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 4 : i64, per = 1 : i64, rows = 12 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
     ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
-      %2 = mm1.silu %1#0 : tensor<?x192xbf16>
+      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xf32>, tensor<?x64xbf16>)
+      %2 = mm1.silu %1#0 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %1#1, %2 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
   }
@@ -71,8 +71,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg2: tensor<?x64xbf16>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg3: tensor<?x64xbf16>, %arg4: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg5: tensor<?x64xbf16>):
-      %1 = mm1.rms_norm %arg3, %arg4 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %2 = mm1.sigmoid_gate %1, %arg5 : tensor<?x64xbf16>
+      %1 = mm1.rms_norm %arg3, %arg4 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %2 = mm1.sigmoid_gate %1, %arg5 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %2 : tensor<?x64xbf16>
     }
   }
@@ -80,8 +80,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<?x32xbf16>):
     %0 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg3: tensor<?x64xbf16>, %arg4: tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<?x32xbf16>):
-      %1 = mm1.linear %arg3 weights(%arg4) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xbf16>
-      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %1 = mm1.linear %arg3 weights(%arg4) : (tensor<?x64xbf16>, tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x32xf32>
+      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %2 : tensor<?x32xbf16>
     }
   }
@@ -121,9 +121,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<?x1xi32>, %arg3: tensor<3xi32>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg7: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {panels = 2 : i64, per = 1 : i64, rows = 6 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg8: tensor<?x32xbf16>, %arg9: tensor<?x1xi32>, %arg10: tensor<?x1xi32>, %arg11: tensor<3xi32>, %arg12: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg13: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg14: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg15: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %2 = mm1.silu %1#0 : tensor<?x1x48xbf16>
-      %3 = mm1.mul %2, %1#1 : tensor<?x1x48xbf16>
+      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %2 = mm1.silu %1#0 : tensor<?x1x48xf32>
+      %3 = mm1.mul %2, %1#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %3 : tensor<?x1x48xbf16>
     }
   }
@@ -139,9 +139,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>, %arg3: tensor<32xbf16, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2, %arg3) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg4: tensor<?x1x32xbf16>, %arg5: tensor<?x1xf32>, %arg6: tensor<?x32xbf16>, %arg7: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %1 = mm1.combine %arg4, %arg5 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %1 = mm1.combine %arg4, %arg5 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %3 : tensor<?x32xbf16>
     }
   }
@@ -175,8 +175,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>):
     %0 = mm1.cluster elementwise(%arg0, %arg1, %arg2) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg3: tensor<?x1x32xbf16>, %arg4: tensor<?x1xf32>, %arg5: tensor<?x32xbf16>):
-      %1 = mm1.combine %arg3, %arg4 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %1 = mm1.combine %arg3, %arg4 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %2 : tensor<?x32xbf16>
     }
   }
@@ -201,8 +201,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg2: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
     %0:2 = mm1.cluster matmul(%arg0, %arg1, %arg2) schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 8 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x64xbf16>, tensor<?x192xbf16>) {
     ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xbf16>, tensor<?x64xbf16>)
-      %2 = mm1.silu %1#0 : tensor<?x192xbf16>
+      %1:2 = mm1.linear %arg3 weights(%arg4, %arg5) : (tensor<?x32xbf16>, tensor<192x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> (tensor<?x192xf32>, tensor<?x64xbf16>)
+      %2 = mm1.silu %1#0 : (tensor<?x192xf32>) -> tensor<?x192xbf16>
       mm1.yield %1#1, %2 : tensor<?x64xbf16>, tensor<?x192xbf16>
     }
   }
@@ -210,8 +210,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg2: tensor<?x64xbf16>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>, tensor<?x64xbf16>) -> tensor<?x64xbf16> {
     ^bb0(%arg3: tensor<?x64xbf16>, %arg4: tensor<64xbf16, #mm1.padded<multiple = 32>>, %arg5: tensor<?x64xbf16>):
-      %1 = mm1.rms_norm %arg3, %arg4 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xbf16>
-      %2 = mm1.sigmoid_gate %1, %arg5 : tensor<?x64xbf16>
+      %1 = mm1.rms_norm %arg3, %arg4 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x64xf32>
+      %2 = mm1.sigmoid_gate %1, %arg5 : (tensor<?x64xf32>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
       mm1.yield %2 : tensor<?x64xbf16>
     }
   }
@@ -235,9 +235,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x1xi32>, %arg2: tensor<?x1xi32>, %arg3: tensor<3xi32>, %arg4: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg5: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg6: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg7: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster grouped_matmul(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 2 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x1x48xbf16> {
     ^bb0(%arg8: tensor<?x32xbf16>, %arg9: tensor<?x1xi32>, %arg10: tensor<?x1xi32>, %arg11: tensor<3xi32>, %arg12: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg13: tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, %arg14: tensor<2x48xf32, #mm1.padded<multiple = 32>>, %arg15: tensor<2x48xf32, #mm1.padded<multiple = 32>>):
-      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xbf16>, tensor<?x1x48xbf16>)
-      %2 = mm1.silu %1#0 : tensor<?x1x48xbf16>
-      %3 = mm1.mul %2, %1#1 : tensor<?x1x48xbf16>
+      %1:2 = mm1.expert_linear %arg8, %arg9 grouped(%arg10, %arg11) weights(%arg12, %arg13) scales(%arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<?x1xi32>, tensor<3xi32>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48x32xi8, #mm1.tiled<panel = 32, depth = 2>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>, tensor<2x48xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x1x48xf32>, tensor<?x1x48xf32>)
+      %2 = mm1.silu %1#0 : tensor<?x1x48xf32>
+      %3 = mm1.mul %2, %1#1 : (tensor<?x1x48xf32>, tensor<?x1x48xf32>) -> tensor<?x1x48xbf16>
       mm1.yield %3 : tensor<?x1x48xbf16>
     }
   }
@@ -245,9 +245,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>, %arg3: tensor<32xbf16, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2, %arg3) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg4: tensor<?x1x32xbf16>, %arg5: tensor<?x1xf32>, %arg6: tensor<?x32xbf16>, %arg7: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %1 = mm1.combine %arg4, %arg5 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-      %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
+      %1 = mm1.combine %arg4, %arg5 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32>
+      %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16>
       mm1.yield %3 : tensor<?x32xbf16>
     }
   }
@@ -272,8 +272,8 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>):
     %0 = mm1.cluster elementwise(%arg0, %arg1, %arg2) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>) -> tensor<?x32xbf16> {
     ^bb0(%arg3: tensor<?x1x32xbf16>, %arg4: tensor<?x1xf32>, %arg5: tensor<?x32xbf16>):
-      %1 = mm1.combine %arg3, %arg4 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
+      %1 = mm1.combine %arg3, %arg4 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32>
+      %2 = mm1.residual %arg5, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16>
       mm1.yield %2 : tensor<?x32xbf16>
     }
   }

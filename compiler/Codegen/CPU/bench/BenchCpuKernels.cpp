@@ -199,6 +199,11 @@ std::string textOf(const Case &c, int64_t panels) {
   std::string x = "tensor<?x" + number(c.k) + "x" + c.activation + ">";
   std::string y = "tensor<?x" + std::string(c.experts ? "2x" : "") +
                   number(c.n) + "x" + c.activation + ">";
+  // What an epilogue reads is not rounded.
+  std::string sum = c.weights == 2
+                        ? "tensor<?x" + std::string(c.experts ? "2x" : "") +
+                              number(c.n) + "xf32>"
+                        : y;
   std::string w =
       "tensor<" + e + number(c.n) + "x" + number(c.k) + "x" + c.weight +
       ", #mm1.tiled<panel = 32, depth = " + (isF32 ? "1" : "2") + ">>";
@@ -223,7 +228,7 @@ std::string textOf(const Case &c, int64_t panels) {
     std::string comma = i ? ", " : "";
     weights += comma + "%bw" + number(i);
     sums += comma + "%y" + number(i);
-    results += comma + y;
+    results += comma + sum;
   }
   for (int64_t i = 0; isI8 && i < c.weights; ++i) {
     argument("s" + number(i), s);
@@ -243,7 +248,8 @@ std::string textOf(const Case &c, int64_t panels) {
       " : (" + types + ") -> (" + results + ")\n";
   std::string last = "%y0";
   if (c.weights == 2) {
-    text += "%a = mm1.silu %y0 : " + y + "\n%m = mm1.mul %a, %y1 : " + y + "\n";
+    text += "%a = mm1.silu %y0 : " + sum + "\n%m = mm1.mul %a, %y1 : (" + sum +
+            ", " + sum + ") -> " + y + "\n";
     last = "%m";
   }
   return text + "mm1.yield " + last + " : " + y + "\n}\nreturn %r : " + y +

@@ -219,6 +219,24 @@ public:
   std::vector<std::vector<double>> keys, values;
 };
 
+/// Elements of the pool, as KVPages.h has them.
+struct KVPlaces {
+  explicit KVPlaces(const Shape &shape)
+      : kvHeads(shape.kvHeads), depth(shape.type == ElementType::BF16 ? 2 : 1),
+        channels(plan::roundUp(shape.size, 32)) {}
+  int64_t key(int64_t page, int64_t head, int64_t row, int64_t c) const {
+    return block(page, 0, head) + (c / depth * kPage + row) * depth + c % depth;
+  }
+  int64_t value(int64_t page, int64_t head, int64_t row, int64_t c) const {
+    return block(page, 1, head) + (row / depth * channels + c) * depth +
+           row % depth;
+  }
+  int64_t block(int64_t page, int64_t isValue, int64_t head) const {
+    return ((page * 2 + isValue) * kvHeads + head) * kPage * channels;
+  }
+  int64_t kvHeads, depth, channels;
+};
+
 /// The tokens that come before those of `batch`.
 Batch pastOf(const Batch &batch) {
   std::vector<Sequence> past;
@@ -314,6 +332,73 @@ TEST(Attention, SurvivesLargeScores) {
   }
 }
 
+// 0 * NaN is NaN: what a token may not see must be left out, not multiplied by
+// p = 0.
+TEST(Attention, NonFiniteTokensReachNoEarlierOne) {
+  Batch batch({{.past = 50, .count = 40}});
+  for (const CPUTarget *target : targetsHere())
+    for (ElementType type : {ElementType::F32, ElementType::BF16})
+      for (auto [group, size] :
+           {std::pair<int64_t, int64_t>{1, 16}, {3, 40}, {4, 64}}) {
+        Shape shape{.type = type, .group = group, .size = size};
+        auto append = compileAppend(shape, *target);
+        auto attention = compileAttention(shape, 16, *target);
+        ASSERT_TRUE(append && attention);
+        Batch past = pastOf(batch);
+        auto outOf = [&](const Inputs &in) {
+          Cache cache(shape, 1, 2);
+          cache.append(*append, past, Inputs(shape, past.tokens(), 1));
+          cache.append(*append, batch, in);
+          return cache.attend(*attention, batch, in);
+        };
+        Rows out = outOf(Inputs(shape, batch.tokens(), 2));
+        for (double bad : {std::nan(""), HUGE_VAL})
+          for (int64_t t = 1; t < batch.tokens(); ++t) {
+            Inputs in(shape, batch.tokens(), 2);
+            for (Rows *rows : {&in.q, &in.k, &in.v})
+              for (int64_t c = 0; c < rows->columns(); c += 3)
+                rows->set(t, c, bad);
+            Rows found = outOf(in);
+            ASSERT_EQ(std::memcmp(out.data(), found.data(),
+                                  t * out.stride * out.elementBytes),
+                      0)
+                << target->name.str() << ", " << mlirName(type) << ", group of "
+                << group << ", " << bad << " in token " << t;
+            ASSERT_FALSE(out.bytes == found.bytes) << "it shows nowhere";
+          }
+      }
+}
+
+TEST(Attention, IgnoresWhatLiesBehindTheEnd) {
+  for (const CPUTarget *target : targetsHere())
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      Shape shape{.type = type, .size = 32};
+      auto append = compileAppend(shape, *target);
+      auto attention = compileAttention(shape, 1, *target);
+      ASSERT_TRUE(append && attention);
+      for (int64_t length : {1, 2, 33, 63, 64, 65, 101}) {
+        Cache cache(shape, 1, 2);
+        Batch batch({{.past = length - 1, .count = 1}}), past = pastOf(batch);
+        Inputs in(shape, 1, 2);
+        cache.append(*append, past, Inputs(shape, past.tokens(), 1));
+        cache.append(*append, batch, in);
+        Rows out = cache.attend(*attention, batch, in);
+        KVPlaces places(shape);
+        for (int64_t u = length; u < 2 * kPage; ++u)
+          for (int64_t h = 0; h < shape.kvHeads; ++h)
+            for (int64_t c = 0; c < shape.size; ++c) {
+              int64_t page = cache.table.at(0, u / kPage);
+              for (int64_t place : {places.key(page, h, u % kPage, c),
+                                    places.value(page, h, u % kPage, c)})
+                setElement(cache.pool.data(), type, place, std::nan(""));
+            }
+        EXPECT_TRUE(out.bytes == cache.attend(*attention, batch, in).bytes)
+            << target->name.str() << ", " << mlirName(type) << ", " << length
+            << " tokens";
+      }
+    }
+}
+
 // The bytes of KVPages.h, and nothing but them.
 TEST(CacheAppend, WritesItsPlacesOnly) {
   for (const CPUTarget *target : targetsHere())
@@ -328,27 +413,26 @@ TEST(CacheAppend, WritesItsPlacesOnly) {
         Batch batch({{.past = 0, .count = 0}, {.past = 61, .count = 6}});
         Inputs in(shape, batch.tokens(), 1);
         Cache cache(shape, 2, 2);
-        int64_t depth = type == ElementType::BF16 ? 2 : 1;
-        int64_t channels = plan::roundUp(size, 32);
+        KVPlaces places(shape);
         Bytes wanted = cache.pool.clone();
+        auto set = [&](int64_t place, double value) {
+          setElement(wanted.data(), type, place, value);
+        };
         for (int64_t t = 0; t < 6; ++t)
           for (int64_t h = 0; h < shape.kvHeads; ++h) {
             int64_t page = cache.table.at(1, (61 + t) / kPage);
             int64_t row = (61 + t) % kPage;
-            int64_t keys = (page * 2 * shape.kvHeads + h) * cache.blockElements;
-            int64_t values = keys + shape.kvHeads * cache.blockElements;
-            for (int64_t c = 0; c < plan::roundUp(size, depth); ++c)
-              setElement(wanted.data(), type,
-                         keys + (c / depth * kPage + row) * depth + c % depth,
-                         c < size ? in.k.at(t, h * size + c) : 0);
-            for (int64_t c = 0; c < channels; ++c) {
-              int64_t unit = values + (row / depth * channels + c) * depth;
-              if (row % depth == 0 && depth == 2)
-                setElement(wanted.data(), type, unit + 1, 0);
+            for (int64_t c = 0; c < plan::roundUp(size, places.depth); ++c)
+              set(places.key(page, h, row, c),
+                  c < size ? in.k.at(t, h * size + c) : 0);
+            for (int64_t c = 0; c < places.channels; ++c) {
+              int64_t place = places.value(page, h, row, c);
+              bool isFirst = row % places.depth == 0;
+              if (isFirst && places.depth == 2)
+                set(place + 1, 0);
               // An odd token leaves padding as the even one wrote it.
-              if (c < size || row % depth == 0)
-                setElement(wanted.data(), type, unit + row % depth,
-                           c < size ? in.v.at(t, h * size + c) : 0);
+              if (c < size || isFirst)
+                set(place, c < size ? in.v.at(t, h * size + c) : 0);
             }
           }
         cache.append(*append, batch, in, 4);

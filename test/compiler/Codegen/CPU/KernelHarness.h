@@ -168,6 +168,9 @@ public:
   /// Another of the same shape, full of NaN.
   Rows like() const { return Rows(type, numRows, numColumns); }
   void *data() const { return bytes.data(); }
+  void *rowData(int64_t row) const {
+    return bytes.data() + row * stride * elementBytes;
+  }
   int64_t rows() const { return numRows; }
   int64_t columns() const { return numColumns; }
   double at(int64_t row, int64_t column) const {
@@ -370,6 +373,27 @@ private:
     return count;
   }
 };
+
+/// What the emitter says about the first cluster of a module that it refuses;
+/// nothing when it takes it.
+inline std::string
+emitterMessage(const std::string &text,
+               const CPUTarget &target = *findCPUTarget("x86-64-v3")) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadKernelDialects(context);
+  auto module = parseSourceString<ModuleOp>(text, &context);
+  if (!module)
+    return "the test's IR does not parse";
+  ClusterOp cluster;
+  module->walk([&](ClusterOp op) { cluster = cluster ? cluster : op; });
+  std::string message;
+  ScopedDiagnosticHandler handler(
+      &context, [&](Diagnostic &diagnostic) { message += diagnostic.str(); });
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  bool isRefused = failed(emitKernel(cluster, "kernel", target, *out));
+  EXPECT_EQ(isRefused, !message.empty()) << message;
+  return message;
+}
 
 /// |found - wanted| <= absolute + relative * |wanted|, and no NaN.
 inline ::testing::AssertionResult isClose(double found, double wanted,

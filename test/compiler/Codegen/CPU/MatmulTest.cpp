@@ -59,6 +59,11 @@ struct Problem {
       return "tensor<?x" + pairs + number(widthOf(i)) + "x" + nameOf(result) +
              ">";
     };
+    // What the epilogue reads is not rounded.
+    auto sum = [&](int64_t i) {
+      return epilogue ? "tensor<?x" + pairs + number(widthOf(i)) + "xf32>"
+                      : y(i);
+    };
     auto w = [&](int64_t i) {
       return "tensor<" + e + number(widthOf(i)) + "x" + number(k) + "x" +
              nameOf(weight) +
@@ -97,10 +102,10 @@ struct Problem {
         joined += (i ? ", " : "") + prefix + number(i);
       return joined;
     };
-    auto results = [&](int64_t count) {
+    auto results = [&](auto &&type, int64_t count) {
       std::string joined;
       for (int64_t i = 0; i < count; ++i)
-        joined += (i ? ", " : "") + y(i);
+        joined += (i ? ", " : "") + type(i);
       return "(" + joined + ")";
     };
     std::string op =
@@ -111,18 +116,19 @@ struct Problem {
         hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
     std::string body = counted("%y", weights) + " = " + op + " weights(" +
                        counted("%bw", weights) + ")" + scales + " : (" +
-                       list(types, args) + ") -> " + results(weights) + "\n";
+                       list(types, args) + ") -> " + results(sum, weights) + "\n";
     std::string yields = counted("%y", weights);
-    if (epilogue) {
-      body += "%a = mm1.silu %y0 : " + y(0) + "\n";
+    if (epilogue && weights == 1) {
+      body += "%a = mm1.silu %y0 : (" + sum(0) + ") -> " + y(0) + "\n";
       yields = "%a";
-      if (weights == 2) {
-        body += "%m = mm1.mul %a, %y1 : " + y(0) + "\n";
-        yields = "%m";
-      }
+    } else if (epilogue) {
+      body += "%a = mm1.silu %y0 : " + sum(0) + "\n";
+      body += "%m = mm1.mul %a, %y1 : (" + sum(0) + ", " + sum(0) + ") -> " +
+              y(0) + "\n";
+      yields = "%m";
     }
     std::string kind = experts ? "grouped_matmul" : "matmul";
-    std::string outputs = results(this->results());
+    std::string outputs = results(y, this->results());
     return "func.func @f(" + list(outer, args) + ") -> " + outputs + " {\n" +
            counted("%r", this->results()) + " = mm1.cluster " + kind + " (" +
            list(names, args) + ") schedule {tasks = " + number(tasks()) +
@@ -386,6 +392,31 @@ TEST(Matmul, BitsDoNotDependOnRowsOrTasks) {
                 << target->name.str() << " row " << r << " column " << c;
         }
       }
+}
+
+/// Scales whose rows are longer than panels would be read at the wrong places.
+TEST(GroupedMatmul, RefusesScalesInOtherRows) {
+  Problem p{.activation = ElementType::BF16,
+            .weight = ElementType::I8,
+            .n = 33,
+            .experts = 2};
+  for (auto [encoding, isRight] :
+       {std::pair<std::string, bool>{"#mm1.padded<multiple = 32>", true},
+        {"#mm1.padded<multiple = 64>", true},
+        {"#mm1.padded<multiple = 128>", false},
+        {"#mm1.padded<multiple = 1>", false}}) {
+    std::string text = p.text(), old = "#mm1.padded<multiple = 32>";
+    for (size_t at = 0; (at = text.find(old, at)) != std::string::npos;
+         at += encoding.size())
+      text.replace(at, old.size(), encoding);
+    std::string message = emitterMessage(text);
+    if (isRight)
+      EXPECT_EQ(message, "") << encoding;
+    else
+      EXPECT_NE(message.find("expects scales in rows of 64 columns"),
+                std::string::npos)
+          << encoding << ": " << message;
+  }
 }
 
 /// What is fused is what runs: another region gives another result.

@@ -283,8 +283,8 @@ TEST(RowReduction, EmbeddingNormGate) {
              %c: tensor<48xf32, #mm1.padded<multiple = 32>>, %d: tensor<?x48xbf16>):
           %x = mm1.embedding %a, %b : (tensor<?xi32>, tensor<9x48xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x48xbf16>
           %n = mm1.rms_norm %x, %c eps = 1.0e-6
-              : (tensor<?x48xbf16>, tensor<48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x48xbf16>
-          %s = mm1.sigmoid_gate %n, %d : tensor<?x48xbf16>
+              : (tensor<?x48xbf16>, tensor<48xf32, #mm1.padded<multiple = 32>>) -> tensor<?x48xf32>
+          %s = mm1.sigmoid_gate %n, %d : (tensor<?x48xf32>, tensor<?x48xbf16>) -> tensor<?x48xbf16>
           mm1.yield %s : tensor<?x48xbf16>
         }
         return %y : tensor<?x48xbf16>
