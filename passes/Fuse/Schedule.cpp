@@ -64,7 +64,8 @@ SmallVector<PanelChoice> mm1::rankPanels(const Target &target,
 }
 
 int64_t mm1::tileRows(const Target &target, int64_t weights) {
-  return std::max<int64_t>(1, target.tileRows / weights);
+  int64_t sharers = target.sumsShareTile ? weights : 1;
+  return std::max<int64_t>(1, target.tileRows / sharers);
 }
 
 int64_t mm1::rowsPerTask(const Target &target, int64_t rowBytes,

@@ -41,7 +41,7 @@ struct PanelChoice {
 SmallVector<PanelChoice> rankPanels(const Target &target,
                                     const MatmulShape &shape, bool manyTokens);
 
-/// Rows of the register tile: with several weights, each row has as many accumulators.
+/// Rows of the register tile of a matmul with this many weights.
 int64_t tileRows(const Target &target, int64_t weights);
 
 /// Rows (tokens) that a task of a row-wise kernel does.

@@ -22,8 +22,11 @@ struct Target {
   // Rows of vectors, scales and tables are padded to a multiple of this many columns.
   int64_t rowMultiple;
 
-  // Register tile of a matmul: rows of activations against one panel; with n weights, tileRows / n against n panels.
+  // Register tile of a matmul: rows of activations against one panel.
   int64_t tileRows;
+  // An op's weights are multiplied at once, and their sums share the registers of a tile: n weights have tileRows / n rows.
+  // Otherwise one weight follows the other, and the sums of each rest in memory.
+  bool sumsShareTile;
 
   // Tasks.
   // Warps that share a task: the panels of a matmul, or the columns of a row. 1: no such thing.
