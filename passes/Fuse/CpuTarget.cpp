@@ -261,7 +261,7 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
         cluster, cast<MatmulOpInterface>(anchor.getOperation()), facts());
     choice.set(knob::kPanels,
                rankPanels(facts(), shape, manyTokens).front().panels);
-    choice.set(knob::kRows, tileRows(facts(), shape.weights));
+    choice.set(knob::kRows, facts().tileRows);
     break;
   }
   case AnchorKind::RowReduction:

@@ -43,8 +43,8 @@ SmallVector<PanelChoice> mm1::rankPanels(const TargetFacts &target,
   };
 
   SmallVector<PanelChoice> choices;
-  for (int64_t panels = 1;
-       panels == 1 || (panels <= numPanels && fits(panels)); ++panels)
+  for (int64_t panels = 1; panels == 1 || (panels <= numPanels && fits(panels));
+       ++panels)
     choices.push_back({panels, 1.0});
   for (int64_t workers : target.workers) {
     auto elapsed = [&](const PanelChoice &choice) {
@@ -60,10 +60,6 @@ SmallVector<PanelChoice> mm1::rankPanels(const TargetFacts &target,
     return a.score != b.score ? a.score < b.score : a.panels > b.panels;
   });
   return choices;
-}
-
-int64_t mm1::tileRows(const TargetFacts &target, int64_t weights) {
-  return std::max<int64_t>(1, target.tileRows / weights);
 }
 
 int64_t mm1::rowsPerTask(const TargetFacts &target, int64_t rowBytes,

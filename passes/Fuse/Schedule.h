@@ -41,9 +41,6 @@ struct PanelChoice {
 SmallVector<PanelChoice> rankPanels(const TargetFacts &target,
                                     const MatmulShape &shape, bool manyTokens);
 
-/// Rows of the register tile: with several weights, each row has as many accumulators.
-int64_t tileRows(const TargetFacts &target, int64_t weights);
-
 /// Rows (tokens) that a task of a row-wise kernel does.
 /// \param rowBytes  bytes of activations that the kernel reads and writes for one token.
 int64_t rowsPerTask(const TargetFacts &target, int64_t rowBytes,

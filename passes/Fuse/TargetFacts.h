@@ -28,7 +28,7 @@ struct TargetFacts {
   // be good for each number.
   ArrayRef<int64_t> workers;
   // Tasks of CPUs (Schedule.h). Register tile of a matmul: rows of activations
-  // against one panel; with n weights, tileRows / n against n panels.
+  // against one panel.
   int64_t tileRows = 0;
   // Few tokens: most bytes of weights that a task reads, once, from memory.
   int64_t streamBytes = 0;

@@ -7,7 +7,7 @@
 // The sizes of the published model, layer 0. 9216 x 6144 bf16 for two experts' w1 and w3: a panel of 32 columns is
 // 2 * 2 * 32 * 6144 * 2 = 1.5 MiB, more than a task should read, so each panel is a task: 9216 / 32 = 288.
 // CHECK-LABEL: func.func @decode
-//       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 288 : i64, unit = "one"}
+//       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 288 : i64, unit = "one"}
 // 2048 x 1024 bf16: 64 panels of 64 KiB. One each has too many tasks, four leave half of 32 threads idle.
 //       CHECK:   mm1.cluster matmul{{.*}} schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
 //       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"}
@@ -17,7 +17,7 @@
 //       CHECK:   mm1.cluster routing{{.*}} schedule {per = 1 : i64, tasks = 1 : i64, unit = "one"}
 
 //   SET-LABEL: func.func @decode
-//         SET:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 6 : i64, tasks = 288 : i64, unit = "one"}
+//         SET:   mm1.cluster grouped_matmul{{.*}} schedule {panels = 1 : i64, per = 1 : i64, rows = 12 : i64, tasks = 288 : i64, unit = "one"}
 // 64 panels, 3 a task: 22 tasks.
 //         SET:   mm1.cluster matmul{{.*}} schedule {panels = 3 : i64, per = 1 : i64, rows = 5 : i64, tasks = 22 : i64, unit = "one"}
 //         SET:   mm1.cluster row_reduction{{.*}} schedule {per = 7 : i64, tasks = 1 : i64, unit = "tokens"}

@@ -1,8 +1,10 @@
 //===- BenchCpuKernels.cpp - Generated matmuls beside the machine's bounds ===//
 //   bench-cpu-kernels [--threads 2] [--level x86-64-v4-bf16] [--filter decode]
-//                     [--repeats 15] [--small-pages] [--panels N] [--json]
-//                     [--busy] [--keep-assembly]
+//                     [--repeats 15] [--small-pages] [--json] [--busy]
+//                     [--overrides prefill.matmul.panels=2] [--keep-assembly]
 //
+// A case is a few mm1 ops; the passes of the fuse phase make the cluster and its
+// schedule of them, so what is timed is what ships. --overrides are theirs.
 // Decode cases have few rows and more weights than the caches hold: their bound
 // is reading the same number of bytes. Prefill cases have many: their bound is
 // multiply-adds in registers. Kernel and bound take turns, and the best time of
@@ -14,10 +16,12 @@
 #include "compiler/Codegen/CPU/ObjectFile.h"
 #include "compiler/Codegen/CPU/bench/Bounds.h"
 #include "dialects/Plan/Layout.h"
+#include "passes/Passes.h"
 #include "runtime/Support/ElementType.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 
 #include <atomic>
 #include <chrono>
@@ -39,8 +43,7 @@ namespace {
 
 struct Options {
   int threads = 2, repeats = 15;
-  std::string level = "x86-64-v4-bf16", filter;
-  int64_t panels = 0;
+  std::string level = "x86-64-v4-bf16", filter, overrides;
   bool hugePages = true, json = false, keepAssembly = false, busy = false;
 };
 
@@ -159,10 +162,17 @@ struct Pool {
   bool busy;
 };
 
+/// Experts of a token.
+constexpr int64_t kChoices = 2;
+
 struct Case {
-  const char *name;
+  /// decode/... or prefill/...
+  std::string name;
   const char *activation, *weight;
   int64_t tokens, n, k, weights = 1, experts = 0;
+
+  std::string entry() const { return name.substr(0, name.find('/')); }
+  bool readsPairs() const { return experts && weights == 1; }
 };
 
 const Case cases[] = {
@@ -183,77 +193,83 @@ const Case cases[] = {
     {"prefill/bf16/big-512", "bf16", "bf16", 512, 3072, 6144},
     {"prefill/bf16/experts-512", "bf16", "bf16", 512, 1536, 1024, 2, 8},
     {"prefill/bf16/down-512", "bf16", "bf16", 512, 1024, 1536, 1, 8},
+    {"prefill/bf16/experts-3072-512", "bf16", "bf16", 512, 3072, 1024, 2, 8},
     {"prefill/i8/qkv-512", "bf16", "i8", 512, 3072, 1024},
     {"prefill/i8/experts-512", "bf16", "i8", 512, 1536, 1024, 2, 8},
+    {"prefill/i8/down-512", "bf16", "i8", 512, 1024, 1536, 1, 8},
+    {"prefill/i8/experts-3072-512", "bf16", "i8", 512, 3072, 1024, 2, 8},
     {"prefill/f32/qkv-512", "f32", "f32", 512, 3072, 1024},
     {"prefill/f32-bf16/qkv-512", "f32", "bf16", 512, 3072, 1024},
 };
 
 std::string number(int64_t value) { return std::to_string(value); }
 
-/// The cluster of a case; two weights are gated, silu(y0) * y1.
-std::string textOf(const Case &c, int64_t panels) {
+/// The function of a case; two weights are gated, silu(y0) * y1, and the single
+/// weight of experts reads a row for each pair, as their second matmul does.
+std::string textOf(const Case &c) {
   bool isF32 = !std::strcmp(c.weight, "f32"),
        isI8 = !std::strcmp(c.weight, "i8");
   std::string e = c.experts ? number(c.experts) + "x" : "";
-  std::string x = "tensor<?x" + number(c.k) + "x" + c.activation + ">";
-  std::string y = "tensor<?x" + std::string(c.experts ? "2x" : "") +
-                  number(c.n) + "x" + c.activation + ">";
-  // What an epilogue reads is not rounded.
-  std::string sum = c.weights == 2
-                        ? "tensor<?x" + std::string(c.experts ? "2x" : "") +
-                              number(c.n) + "xf32>"
-                        : y;
+  std::string pairs = c.experts ? number(kChoices) + "x" : "";
+  std::string x = "tensor<?x" + (c.readsPairs() ? pairs : "") + number(c.k) +
+                  "x" + c.activation + ">";
+  std::string y = "tensor<?x" + pairs + number(c.n) + "x" + c.activation + ">";
   std::string w =
       "tensor<" + e + number(c.n) + "x" + number(c.k) + "x" + c.weight +
       ", #mm1.tiled<panel = 32, depth = " + (isF32 ? "1" : "2") + ">>";
   std::string s =
       "tensor<" + e + number(c.n) + "xf32, #mm1.padded<multiple = 32>>";
-  std::string names = "%x", types = x, formals = "%bx: " + x,
-              outer = "%x: " + x;
+  std::string types = x, arguments = "%x: " + x;
   auto argument = [&](const std::string &name, const std::string &type) {
-    names += ", %" + name;
     types += ", " + type;
-    formals += ", %b" + name + ": " + type;
-    outer += ", %" + name + ": " + type;
+    arguments += ", " + name + ": " + type;
+    return name;
   };
+  std::string op = "mm1.linear %x";
   if (c.experts) {
-    argument("ids", "tensor<?x2xi32>");
-    argument("order", "tensor<?x2xi32>");
-    argument("offsets", "tensor<" + number(c.experts + 1) + "xi32>");
+    op = "mm1.expert_linear %x, ";
+    op += argument("%ids", "tensor<?x" + pairs + "i32>");
+    op += " grouped(" + argument("%order", "tensor<?x" + pairs + "i32>");
+    op += ", " +
+          argument("%offsets", "tensor<" + number(c.experts + 1) + "xi32>") +
+          ")";
   }
-  std::string weights, scales, sums, results;
+  std::string weights, scales, results, resultTypes;
   for (int64_t i = 0; i < c.weights; ++i) {
-    argument("w" + number(i), w);
     std::string comma = i ? ", " : "";
-    weights += comma + "%bw" + number(i);
-    sums += comma + "%y" + number(i);
-    results += comma + sum;
+    weights += comma + argument("%w" + number(i), w);
+    results += comma + "%y" + number(i);
+    resultTypes += comma + y;
   }
-  for (int64_t i = 0; isI8 && i < c.weights; ++i) {
-    argument("s" + number(i), s);
-    scales += (i ? ", %bs" : "%bs") + number(i);
-  }
-  int64_t tasks = plan::ceilDiv(plan::ceilDiv(c.n, 32), panels);
+  for (int64_t i = 0; isI8 && i < c.weights; ++i)
+    scales += (i ? ", " : "") + argument("%s" + number(i), s);
   std::string text =
-      "func.func @f(" + outer + ") -> " + y + " {\n%r = " + "mm1.cluster " +
-      (c.experts ? "grouped_matmul" : "matmul") + " (" + names +
-      ") schedule {tasks = " + number(tasks) +
-      " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
-      " : i64} : (" + types + ") -> " + y + " {\n^bb0(" + formals + "):\n" +
-      sums + " = " +
-      (c.experts ? "mm1.expert_linear %bx, %bids grouped(%border, %boffsets)"
-                 : "mm1.linear %bx") +
-      " weights(" + weights + ")" + (isI8 ? " scales(" + scales + ")" : "") +
-      " : (" + types + ") -> (" + results + ")\n";
+      "func.func @f(" + arguments + ") -> " + y +
+      " attributes {mm1.entry = \"" + c.entry() +
+      "\", mm1.sequences = 1 : i64, mm1.tokens = " + number(c.tokens) +
+      " : i64} {\n" + results + " = " + op + " weights(" + weights + ")" +
+      (isI8 ? " scales(" + scales + ")" : "") + " : (" + types + ") -> (" +
+      resultTypes + ")\n";
   std::string last = "%y0";
   if (c.weights == 2) {
-    text += "%a = mm1.silu %y0 : " + sum + "\n%m = mm1.mul %a, %y1 : (" + sum +
-            ", " + sum + ") -> " + y + "\n";
+    text += "%a = mm1.silu %y0 : " + y + "\n%m = mm1.mul %a, %y1 : " + y + "\n";
     last = "%m";
   }
-  return text + "mm1.yield " + last + " : " + y + "\n}\nreturn %r : " + y +
-         "\n}\n";
+  return text + "return " + last + " : " + y + "\n}\n";
+}
+
+/// The module of a case as the fuse phase leaves it.
+OwningOpRef<ModuleOp> fuse(const Case &c, const std::string &overrides,
+                           MLIRContext &context) {
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(textOf(c), &context);
+  PassManager manager(&context);
+  manager.addNestedPass<func::FuncOp>(createWidenIntermediates());
+  manager.addNestedPass<func::FuncOp>(createFormClusters());
+  manager.addPass(createScheduleClusters({"cpu", overrides, ""}));
+  if (failed(manager.run(*module)))
+    std::exit(2);
+  return module;
 }
 
 class Bench {
@@ -307,11 +323,9 @@ private:
 };
 
 void Bench::run(const Case &c) {
-  bool isDecode = std::string(c.name).starts_with("decode");
+  bool isDecode = c.entry() == "decode";
   int64_t numPanels = plan::ceilDiv(c.n, 32);
-  int64_t panels = options.panels ? options.panels : 1;
-  OwningOpRef<ModuleOp> module =
-      parseSourceString<ModuleOp>(textOf(c, panels), &context);
+  OwningOpRef<ModuleOp> module = fuse(c, options.overrides, context);
   ClusterOp cluster;
   module->walk([&](ClusterOp op) { cluster = op; });
   OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
@@ -339,7 +353,7 @@ void Bench::run(const Case &c) {
   Type activation = typeOf(c.activation), weight = typeOf(c.weight);
   int64_t depth = weight.isF32() ? 1 : 2;
   int64_t experts = std::max<int64_t>(1, c.experts),
-          choices = c.experts ? 2 : 1;
+          choices = c.experts ? kChoices : 1;
   int64_t matrixBytes = numPanels * plan::ceilDiv(c.k, depth) * 32 * depth *
                         plan::elementBytes(weight);
   int64_t weightBytes = experts * matrixBytes;
@@ -347,8 +361,10 @@ void Bench::run(const Case &c) {
       isDecode ? plan::ceilDiv(kReadBytes, weightBytes * c.weights) : 1;
   Memory weights(copies * c.weights * weightBytes, options.hugePages);
   weights.fill(copies * c.weights * weightBytes, weight);
-  Memory x(c.tokens * plan::rowStrideBytes(c.k, activation), false);
-  x.fill(c.tokens * plan::rowStrideBytes(c.k, activation), activation);
+  int64_t inputBytes = c.tokens * (c.readsPairs() ? choices : 1) *
+                       plan::rowStrideBytes(c.k, activation);
+  Memory x(inputBytes, false);
+  x.fill(inputBytes, activation);
   Memory y(c.tokens * choices * plan::rowStrideBytes(c.n, activation), false);
   Memory scales(experts * numPanels * 32 * 4 * c.weights, false);
   scales.fill(experts * numPanels * 32 * 4 * c.weights, b.getF32Type());
@@ -386,7 +402,7 @@ void Bench::run(const Case &c) {
   for (int64_t copy = 0; copy < copies; ++copy)
     buffers.push_back(buffersOf(copy));
   int64_t dims[::mm1::kNumKernelDims] = {c.tokens, 1, 1};
-  int64_t tasks = plan::ceilDiv(numPanels, panels);
+  int64_t tasks = Schedule::read(cluster)->tasks;
   // In decode one call for each thread: every jump to other weights costs
   // about as much as reading 20 KB.
   int64_t calls = isDecode ? std::min<int64_t>(tasks, options.threads) : tasks;
@@ -418,11 +434,12 @@ void Bench::run(const Case &c) {
   if (options.json)
     std::printf("{\"case\": \"%s\", \"level\": \"%s\", \"threads\": %d, "
                 "\"rate\": %.2f, \"bound\": %.2f, \"unit\": \"%s\"}\n",
-                c.name, target.name.str().c_str(), options.threads, rate, limit,
-                unit);
+                c.name.c_str(), target.name.str().c_str(), options.threads,
+                rate, limit, unit);
   else
     std::printf("%-26s %8.1f of %7.1f %-8s %5.1f %%   (compiled in %.2f s)\n",
-                c.name, rate, limit, unit, 100 * rate / limit, compileTime);
+                c.name.c_str(), rate, limit, unit, 100 * rate / limit,
+                compileTime);
   std::fflush(stdout);
 }
 
@@ -447,8 +464,8 @@ int main(int argc, char **argv) {
       options.level = value();
     else if (flag == "--filter")
       options.filter = value();
-    else if (flag == "--panels")
-      options.panels = std::max(1, std::atoi(value().c_str()));
+    else if (flag == "--overrides")
+      options.overrides = value();
     else if (flag == "--small-pages")
       options.hugePages = false;
     else if (flag == "--keep-assembly")
@@ -472,6 +489,6 @@ int main(int argc, char **argv) {
   }
   Bench bench(options, *target);
   for (const Case &c : cases)
-    if (std::string(c.name).find(options.filter) != std::string::npos)
+    if (c.name.find(options.filter) != std::string::npos)
       bench.run(c);
 }
