@@ -342,13 +342,13 @@ Value ForwardBuilder::softmaxAttention(Value u) {
                              computeType),
                     loc);
   Value cache = LoadStateOp::create(builder, loc, pool, cacheName);
-  cache = CacheAppendOp::create(builder, loc, pool, k, v, cache, starts,
+  cache = CacheAppendOp::create(builder, loc, pool, k, v, cache, slots, starts,
                                 positions, pages);
   StoreStateOp::create(builder, loc, cache, cacheName);
 
   double scale = 1 / std::sqrt(static_cast<double>(config.headDim));
   Value o = SoftmaxAttentionOp::create(builder, loc, q.getType(), q, cache,
-                                       starts, positions, pages,
+                                       slots, starts, positions, pages,
                                        builder.getF64FloatAttr(scale));
   return linear(o, "o", Role::SoftmaxOut);
 }

@@ -69,9 +69,12 @@ private:
   /// The sequences of a batch of `tokens` tokens.
   FailureOr<Batch> readBatch(Operation *op, const Tensor &starts,
                              const Tensor &positions, int64_t tokens) const;
+  /// One slot below `limit` for each sequence that `starts` has room for.
+  LogicalResult checkSlots(Operation *op, const Tensor &slots,
+                           const Tensor &starts, int64_t limit) const;
   LogicalResult checkPages(Operation *op, const Batch &batch,
-                           const Tensor &positions, const Tensor &pages,
-                           const Tensor &cache) const;
+                           const Tensor &slots, const Tensor &positions,
+                           const Tensor &pages, const Tensor &cache) const;
   LogicalResult checkGroups(Operation *op, const Tensor &order,
                             const Tensor &offsets, int64_t rows) const;
 
@@ -238,19 +241,29 @@ FailureOr<Batch> Evaluator::readBatch(Operation *op, const Tensor &starts,
   return batch;
 }
 
+LogicalResult Evaluator::checkSlots(Operation *op, const Tensor &slots,
+                                    const Tensor &starts, int64_t limit) const {
+  if (slots.size() + 1 < starts.size())
+    return op->emitOpError() << "has " << starts.size() - 1
+                             << " sequences, but " << slots.size() << " slots";
+  return checkIndices(op, "slots", slots, limit);
+}
+
 LogicalResult Evaluator::checkPages(Operation *op, const Batch &batch,
+                                    const Tensor &slots,
                                     const Tensor &positions,
                                     const Tensor &pages,
                                     const Tensor &cache) const {
   int64_t pageTokens = cache.dim(3);
   for (const Sequence &sequence : batch) {
     int64_t last = static_cast<int64_t>(positions[sequence.end - 1]);
-    if (sequence.number >= pages.dim(0) || last / pageTokens >= pages.width())
+    if (last / pageTokens >= pages.width())
       return op->emitOpError()
              << "has no page for position " << last << " of sequence "
              << sequence.number << "; 'pages' is " << shapeOf(pages);
+    auto slot = static_cast<int64_t>(slots[sequence.number]);
     for (int64_t i = 0; i <= last / pageTokens; ++i)
-      if (double page = pages.row(sequence.number)[i];
+      if (double page = pages.row(slot)[i];
           !(page >= 0 && page < static_cast<double>(cache.dim(0))))
         return op->emitOpError() << "expects pages in 0.." << cache.dim(0) - 1
                                  << ", found " << static_cast<int64_t>(page)
@@ -348,12 +361,8 @@ Results Evaluator::compute(Operation *operation) {
         const Tensor &positions = in(op.getPositions());
         FailureOr<Batch> batch = readBatch(op, starts, positions, qkv.dim(0));
         if (failed(batch) ||
-            failed(checkIndices(op, "slots", slots, state.dim(0))))
+            failed(checkSlots(op, slots, starts, state.dim(0))))
           return failure();
-        if (slots.size() + 1 < starts.size())
-          return op.emitOpError()
-                 << "has " << starts.size() - 1 << " sequences, but "
-                 << slots.size() << " slots";
         return both(lightningAttention(qkv, in(op.getSlopes()), state, *batch,
                                        slots, positions));
       })
@@ -369,24 +378,26 @@ Results Evaluator::compute(Operation *operation) {
       .Case([&](CacheAppendOp op) -> Results {
         const Tensor &k = in(op.getK()), &v = in(op.getV());
         const Tensor &cache = in(op.getCache()), &pages = in(op.getPages());
+        const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
         const Tensor &positions = in(op.getPositions());
-        FailureOr<Batch> batch =
-            readBatch(op, in(op.getStarts()), positions, k.dim(0));
+        FailureOr<Batch> batch = readBatch(op, starts, positions, k.dim(0));
         if (failed(batch) || failed(checkSameShape(op, k, v)) ||
-            failed(checkPages(op, *batch, positions, pages, cache)))
+            failed(checkSlots(op, slots, starts, pages.dim(0))) ||
+            failed(checkPages(op, *batch, slots, positions, pages, cache)))
           return failure();
-        return one(cacheAppend(k, v, cache, *batch, positions, pages));
+        return one(cacheAppend(k, v, cache, *batch, slots, positions, pages));
       })
       .Case([&](SoftmaxAttentionOp op) -> Results {
         const Tensor &q = in(op.getQ()), &cache = in(op.getCache());
+        const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
         const Tensor &positions = in(op.getPositions()),
                      &pages = in(op.getPages());
-        FailureOr<Batch> batch =
-            readBatch(op, in(op.getStarts()), positions, q.dim(0));
+        FailureOr<Batch> batch = readBatch(op, starts, positions, q.dim(0));
         if (failed(batch) ||
-            failed(checkPages(op, *batch, positions, pages, cache)))
+            failed(checkSlots(op, slots, starts, pages.dim(0))) ||
+            failed(checkPages(op, *batch, slots, positions, pages, cache)))
           return failure();
-        return one(softmaxAttention(q, cache, *batch, positions, pages,
+        return one(softmaxAttention(q, cache, *batch, slots, positions, pages,
                                     op.getScale().convertToDouble()));
       })
       .Case([&](RouterOp op) -> Results {

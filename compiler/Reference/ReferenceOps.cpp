@@ -183,6 +183,7 @@ namespace {
 /// D].
 struct CacheView {
   const Tensor &cache;
+  const Tensor &slots;
   const Tensor &pages;
 
   int64_t kvHeads() const { return cache.dim(2); }
@@ -191,8 +192,8 @@ struct CacheView {
   int64_t offset(int64_t sequence, int64_t position, int64_t part,
                  int64_t kvHead) const {
     int64_t pageTokens = cache.dim(3);
-    int64_t page =
-        static_cast<int64_t>(pages.row(sequence)[position / pageTokens]);
+    const double *table = pages.row(static_cast<int64_t>(slots[sequence]));
+    auto page = static_cast<int64_t>(table[position / pageTokens]);
     int64_t block = (page * 2 + part) * kvHeads() + kvHead;
     return (block * pageTokens + position % pageTokens) * dim();
   }
@@ -201,9 +202,9 @@ struct CacheView {
 } // namespace
 
 Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
-                              const Batch &batch, const Tensor &positions,
-                              const Tensor &pages) {
-  CacheView view{cache, pages};
+                              const Batch &batch, const Tensor &slots,
+                              const Tensor &positions, const Tensor &pages) {
+  CacheView view{cache, slots, pages};
   int64_t dim = view.dim();
   for (const Sequence &sequence : batch)
     for (int64_t t = sequence.begin; t < sequence.end; ++t) {
@@ -219,9 +220,10 @@ Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
 }
 
 Tensor mlir::mm1::softmaxAttention(const Tensor &q, const Tensor &cache,
-                                   const Batch &batch, const Tensor &positions,
-                                   const Tensor &pages, double scale) {
-  CacheView view{cache, pages};
+                                   const Batch &batch, const Tensor &slots,
+                                   const Tensor &positions, const Tensor &pages,
+                                   double scale) {
+  CacheView view{cache, slots, pages};
   int64_t dim = view.dim(), heads = q.width() / dim;
   int64_t headsPerKV = heads / view.kvHeads();
   Tensor out(q.shape);

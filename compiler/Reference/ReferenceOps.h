@@ -50,12 +50,13 @@ std::pair<Tensor, Tensor> ropeAngles(const Tensor &positions,
 Tensor rope(const Tensor &x, const Tensor &cos, const Tensor &sin,
             int64_t headDim);
 Tensor cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
-                   const Batch &batch, const Tensor &positions,
-                   const Tensor &pages);
+                   const Batch &batch, const Tensor &slots,
+                   const Tensor &positions, const Tensor &pages);
 /// Tokens of no sequence get zeros.
 Tensor softmaxAttention(const Tensor &q, const Tensor &cache,
-                        const Batch &batch, const Tensor &positions,
-                        const Tensor &pages, double scale);
+                        const Batch &batch, const Tensor &slots,
+                        const Tensor &positions, const Tensor &pages,
+                        double scale);
 
 /// Returns ids and weights, `[T, choices]` each.
 std::pair<Tensor, Tensor> router(const Tensor &logits, int64_t choices);

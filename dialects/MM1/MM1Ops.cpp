@@ -327,7 +327,9 @@ LogicalResult CacheAppendOp::verify() {
     return emitOpError() << "expects 'k' and 'v' of one type, found "
                          << getK().getType() << " and " << getV().getType();
   return expectBatch(*this,
-                     {{"starts", getStarts()}, {"positions", getPositions()}},
+                     {{"slots", getSlots()},
+                      {"starts", getStarts()},
+                      {"positions", getPositions()}},
                      getPages()); // C3
 }
 AnchorKind CacheAppendOp::getAnchorKind() { return AnchorKind::CacheAppend; }
@@ -341,9 +343,11 @@ LogicalResult SoftmaxAttentionOp::verify() {
     return emitOpError() << "expects the result to be of type "
                          << getQ().getType() << " like 'q', found "
                          << getOut().getType();
-  if (failed(expectBatch(
-          *this, {{"starts", getStarts()}, {"positions", getPositions()}},
-          getPages()))) // C2
+  if (failed(expectBatch(*this,
+                         {{"slots", getSlots()},
+                          {"starts", getStarts()},
+                          {"positions", getPositions()}},
+                         getPages()))) // C2
     return failure();
   double scale = getScale().convertToDouble();
   if (!(scale > 0)) // C3

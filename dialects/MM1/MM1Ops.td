@@ -326,20 +326,22 @@ def MM1_RopeOp : MM1_Op<"rope", [Pure, AllTypesMatch<["input", "result"]> /*C1*/
 def MM1_CacheAppendOp : MM1_AnchorOp<"cache_append", [AllTypesMatch<["cache", "nextCache"]> /*C1*/]> {
   let summary = "Writes the keys and values of new tokens into their KV pages";
   let description = [{
-    Token t of sequence b at position p goes to row `p % page` of page `pages[b, p / page]`, for every KV head.
+    Token t of sequence b at position p goes to row `p % page` of page `pages[slots[b], p / page]`, for every KV head:
+    page tables belong to slots, so that a sequence's grows from step to step and is never sent again.
     Constraints: (C1) both caches agree; (C2) k and v are `[T, kv_heads * D]` for the cache's heads and D, and agree;
-    (C3) `starts` and `positions` are rank 1, `pages` rank 2.
+    (C3) `slots`, `starts` and `positions` are rank 1, `pages` rank 2.
     ```mlir
-    %c1 = mm1.cache_append %k, %v, %c0 batch(%starts, %positions, %pages)
-        : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
-          -> tensor<?x2x2x64x16xbf16>
+    %c1 = mm1.cache_append %k, %v, %c0 batch(%slots, %starts, %positions, %pages)
+        : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>,
+           tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     ```
   }];
   let arguments = (ins MM1_Activation:$k, MM1_Activation:$v, MM1_Activation:$cache,
-                       MM1_I32Tensor:$starts, MM1_I32Tensor:$positions, MM1_I32Tensor:$pages);
+                       MM1_I32Tensor:$slots, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions, MM1_I32Tensor:$pages);
   let results = (outs MM1_Activation:$nextCache);
   let assemblyFormat = [{
-    $k `,` $v `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` attr-dict `:` functional-type(operands, results)
+    $k `,` $v `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` attr-dict
+        `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -348,20 +350,22 @@ def MM1_SoftmaxAttentionOp : MM1_AnchorOp<"softmax_attention"> {
   let summary = "Causal attention of each token over its sequence's KV pages";
   let description = [{
     For token t of sequence b at position p and query head h: softmax over u = 0..p of `scale * q[t, h] . K[u, kv]`, then the
-    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32.
-    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `starts` and
+    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32. The key of position u lies in page
+    `pages[slots[b], u / page]`, where mm1.cache_append put it.
+    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `slots`, `starts` and
     `positions` are rank 1, `pages` rank 2; (C3) scale > 0.
     ```mlir
-    %o = mm1.softmax_attention %q, %cache batch(%starts, %positions, %pages) scale = 0.25
-        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %o = mm1.softmax_attention %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25
+        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> tensor<?x64xbf16>
     ```
     Source: MiniMaxM1FlashAttention2; model-spec 3.4.
   }];
-  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions,
-                       MM1_I32Tensor:$pages, F64Attr:$scale);
+  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$slots, MM1_I32Tensor:$starts,
+                       MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale);
   let results = (outs MM1_Activation:$out);
   let assemblyFormat = [{
-    $q `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
+    $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
         `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

@@ -31,7 +31,7 @@ using namespace mlir::plan;
 namespace {
 
 /// What the dynamic first dimension of a buffer counts.
-enum class Rows { Tokens, Sequences, SequenceBounds, Hidden };
+enum class Rows { Tokens, Sequences, SequenceBounds, Slots, Hidden };
 
 struct VirtualBuffer {
   RankedTensorType type;
@@ -84,6 +84,8 @@ struct Sizes {
       return bucket.sequences;
     case Rows::SequenceBounds:
       return bucket.sequences + 1;
+    case Rows::Slots:
+      return maxSequences;
     case Rows::Hidden:
       return std::max(maxSequences, maxPrefill);
     }
@@ -166,7 +168,8 @@ private:
     std::optional<Rows> rows =
         llvm::StringSwitch<std::optional<Rows>>(name ? name.getValue() : "")
             .Cases({"tokens", "positions", "rows"}, Rows::Tokens)
-            .Cases({"slots", "pages"}, Rows::Sequences)
+            .Case("slots", Rows::Sequences)
+            .Case("pages", Rows::Slots)
             .Case("starts", Rows::SequenceBounds)
             .Case("hidden", Rows::Hidden)
             .Default(std::nullopt);

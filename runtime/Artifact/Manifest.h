@@ -3,7 +3,7 @@
 //
 //   { "format": "mm1-artifact",
 //     "version": "0.1.0",                     mm1c's; mm1-run takes its own and the previous minor version
-//     "kernel_abi": 1,                        kKernelABIVersion
+//     "kernel_abi": 2,                        kKernelABIVersion
 //     "command": "mm1c compile ...",          optional: what to type to build it again
 //     "target": {"device": "cpu", "levels": ["x86-64-v4-bf16", "x86-64-v3"]},
 //     "ranks": 1,

@@ -224,8 +224,9 @@ void checkPorts(const Plan &plan, Reader &reader) {
   checkInput("tokens", tokens, 1, true);
   checkInput("positions", tokens, 1, hasPages);
   checkInput("starts", sequences + 1, 1, true);
-  checkInput("slots", sequences, 1, hasSlots);
-  checkInput("pages", sequences, pageColumns, hasPages);
+  checkInput("slots", sequences, 1, hasSlots || hasPages);
+  // Rows of the page table belong to slots.
+  checkInput("pages", plan.maxSequences, pageColumns, hasPages);
   checkInput("rows", rows, 1, true);
   for (const Plan::Port &port : plan.inputs)
     if (port.name != "tokens" && port.name != "positions" &&

@@ -141,13 +141,20 @@ Status Session::checkPages(uint64_t needed) const {
                     "--context or --sequences");
 }
 
-/// Gives `slot` clean pages for `length` tokens; they are known to be there.
-void Session::growPages(Slot &slot, uint64_t length) {
+/// Gives a slot clean pages for `length` tokens, which are known to be there,
+/// and appends them to its row of the page table.
+void Session::growPages(uint32_t number, uint64_t length) {
   if (!hasPages)
     return;
+  Slot &slot = slots[number];
   while (slot.pages.size() < pagesFor(length)) {
     int32_t page = pagesFree.back();
     pagesFree.pop_back();
+    if (pages.address)
+      machine->write(pages.address +
+                         (number * pageColumns + slot.pages.size()) *
+                             sizeof(int32_t),
+                     &page, sizeof(page));
     slot.pages.push_back(page);
     // Kernels multiply what lies behind the last token by zero; a NaN left there would not go away.
     for (size_t i = 0; i < states.size(); ++i)
@@ -225,7 +232,7 @@ Status Session::step(std::span<const Piece> batch, uint32_t count,
   starts.values[0] = 0;
   for (const Piece &piece : batch) {
     Slot &slot = slots[piece.slot];
-    growPages(slot, slot.length + piece.tokens.size());
+    growPages(piece.slot, slot.length + piece.tokens.size());
     for (int32_t token : piece.tokens) {
       tokens.values[at] = token;
       if (positions.address)
@@ -235,10 +242,6 @@ Status Session::step(std::span<const Piece> batch, uint32_t count,
     }
     if (slotNumbers.address)
       slotNumbers.values[sequence] = int32_t(piece.slot);
-    // Only as much of the page table as the sequence uses.
-    if (pages.address)
-      machine->write(pages.address + sequence * pageColumns * sizeof(int32_t),
-                     slot.pages.data(), slot.pages.size() * sizeof(int32_t));
     starts.values[++sequence] = int32_t(at);
     stepLast.push_back(at - 1);
   }
@@ -370,7 +373,7 @@ Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
   for (; target.pages.size() > needed; target.pages.pop_back())
     pagesFree.push_back(target.pages.back());
   target.length = snapshot.length;
-  growPages(target, snapshot.length);
+  growPages(slot, snapshot.length);
   const std::byte *from = snapshot.bytes.data();
   for (size_t i = 0; i < states.size(); ++i) {
     uint64_t unitBytes = plan().states[i].unitBytes;

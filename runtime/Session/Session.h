@@ -152,7 +152,7 @@ private:
   Status check(std::span<const Piece> batch, uint32_t maxTokens,
                std::string_view call);
   Status checkPages(uint64_t needed) const;
-  void growPages(Slot &slot, uint64_t length);
+  void growPages(uint32_t number, uint64_t length);
   Status step(std::span<const Piece> batch, uint32_t tokens, EntryKind kind);
   Expected<LogitsView> runHead(uint32_t count);
   void upload(const Input &input, size_t values);

@@ -101,7 +101,8 @@ TEST(Evaluate, SequencesOfABatchDoNotMeet) {
   StateStore states = StateStore::zero(*golden.module, /*slots=*/4,
                                        /*pages=*/6);
   Tensor slots = vectorOf({3, 1, 0});
-  Tensor pages({3, 2}, {5, 1, -1, -1, 0, 3});
+  // By slot: the first sequence has pages 5 and 1, the last 0 and 3.
+  Tensor pages({4, 2}, {0, 3, -1, -1, -1, -1, 5, 1});
   auto run = [&](ArrayRef<int32_t> pieceA, int64_t fromA,
                  ArrayRef<int32_t> pieceB, int64_t fromB) {
     std::vector<double> tokens, positions;
@@ -332,15 +333,17 @@ TEST(EvaluateBadInput, Batch) {
 
 TEST(EvaluateBadInput, Pages) {
   const std::string text = R"(
-    func.func @f(%q: tensor<?x2xf32>, %c: tensor<?x2x1x4x2xf32>, %starts: tensor<?xi32>,
-                 %positions: tensor<?xi32>, %pages: tensor<?x?xi32>) -> tensor<?x2xf32> {
-      %o = mm1.softmax_attention %q, %c batch(%starts, %positions, %pages) scale = 1.0
-          : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2xf32>
+    func.func @f(%q: tensor<?x2xf32>, %c: tensor<?x2x1x4x2xf32>, %slots: tensor<?xi32>,
+                 %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>) -> tensor<?x2xf32> {
+      %o = mm1.softmax_attention %q, %c batch(%slots, %starts, %positions, %pages) scale = 1.0
+          : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2xf32>
       return %o : tensor<?x2xf32>
     })";
-  auto message = [&](double position, Tensor pages) {
-    return messageOf(text, {Tensor({1, 2}), Tensor({3, 2, 1, 4, 2}),
-                            vectorOf({0, 1}), vectorOf({position}), pages});
+  auto message = [&](double position, Tensor pages,
+                     std::vector<double> slots = {0}) {
+    return messageOf(text,
+                     {Tensor({1, 2}), Tensor({3, 2, 1, 4, 2}), vectorOf(slots),
+                      vectorOf({0, 1}), vectorOf({position}), pages});
   };
   EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0})), "");
   EXPECT_EQ(message(8, Tensor({1, 2}, {2, 0})),
@@ -349,6 +352,11 @@ TEST(EvaluateBadInput, Pages) {
   EXPECT_EQ(message(5, Tensor({1, 2}, {2, 3})),
             "'mm1.softmax_attention' op expects pages in 0..2, found 3 for "
             "sequence 0");
+  EXPECT_EQ(message(5, Tensor({2, 2}, {9, 9, 2, 0}), {1}), "");
+  EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0}), {1}),
+            "'mm1.softmax_attention' op expects 'slots' in 0..0, found 1");
+  EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0}), {}),
+            "'mm1.softmax_attention' op has 1 sequences, but 0 slots");
 }
 
 TEST(EvaluateBadInput, SeveralRanks) {

@@ -144,17 +144,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       mm1.yield %57#0, %57#1 : tensor<?x32xbf16>, tensor<?x32xbf16>
     }
     %37 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %38 = mm1.cluster cache_append(%36#0, %2#0, %2#1, %36#1, %37, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
-    ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x32xbf16>, %arg9: tensor<?x2x2x64x16xbf16>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?x?xi32>):
+    %38 = mm1.cluster cache_append(%36#0, %2#0, %2#1, %36#1, %37, %arg3, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
+    ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x32xbf16>, %arg9: tensor<?x2x2x64x16xbf16>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?xi32>, %arg13: tensor<?x?xi32>):
       %57 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.cache_append %57, %arg8, %arg9 batch(%arg10, %arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+      %58 = mm1.cache_append %57, %arg8, %arg9 batch(%arg10, %arg11, %arg12, %arg13) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %58 : tensor<?x2x2x64x16xbf16>
     }
     mm1.store_state %38, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %39 = mm1.cluster attention(%33, %2#0, %2#1, %38, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
-    ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?x?xi32>):
+    %39 = mm1.cluster attention(%33, %2#0, %2#1, %38, %arg3, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?x?xi32>):
       %57 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-      %58 = mm1.softmax_attention %57, %arg8 batch(%arg9, %arg10, %arg11) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+      %58 = mm1.softmax_attention %57, %arg8 batch(%arg9, %arg10, %arg11, %arg12) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %58 : tensor<?x64xbf16>
     }
     %40 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
@@ -324,17 +324,17 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       mm1.yield %57#0, %57#1 : tensor<?x32xbf16>, tensor<?x32xbf16>
     }
     %37 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %38 = mm1.cluster cache_append(%36#0, %2#0, %2#1, %36#1, %37, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
-    ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x32xbf16>, %arg9: tensor<?x2x2x64x16xbf16>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?x?xi32>):
+    %38 = mm1.cluster cache_append(%36#0, %2#0, %2#1, %36#1, %37, %arg3, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
+    ^bb0(%arg5: tensor<?x32xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x32xbf16>, %arg9: tensor<?x2x2x64x16xbf16>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?xi32>, %arg13: tensor<?x?xi32>):
       %57 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
-      %58 = mm1.cache_append %57, %arg8, %arg9 batch(%arg10, %arg11, %arg12) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+      %58 = mm1.cache_append %57, %arg8, %arg9 batch(%arg10, %arg11, %arg12, %arg13) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %58 : tensor<?x2x2x64x16xbf16>
     }
     mm1.store_state %38, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %39 = mm1.cluster attention(%33, %2#0, %2#1, %38, %arg2, %arg1, %arg4) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
-    ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?x?xi32>):
+    %39 = mm1.cluster attention(%33, %2#0, %2#1, %38, %arg3, %arg2, %arg1, %arg4) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?x?xi32>):
       %57 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-      %58 = mm1.softmax_attention %57, %arg8 batch(%arg9, %arg10, %arg11) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+      %58 = mm1.softmax_attention %57, %arg8 batch(%arg9, %arg10, %arg11, %arg12) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %58 : tensor<?x64xbf16>
     }
     %40 = mm1.load_weight @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>

@@ -162,20 +162,20 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @rope_cache_append_0 {
-  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x32xbf16>, %arg4: tensor<?x2x2x64x16xbf16>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?x?xi32>):
-    %0 = mm1.cluster cache_append(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
-    ^bb0(%arg8: tensor<?x32xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x32xbf16>, %arg12: tensor<?x2x2x64x16xbf16>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
-      %1 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
-      %2 = mm1.cache_append %1, %arg11, %arg12 batch(%arg13, %arg14, %arg15) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+  ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x32xbf16>, %arg4: tensor<?x2x2x64x16xbf16>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?xi32>, %arg8: tensor<?x?xi32>):
+    %0 = mm1.cluster cache_append(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7, %arg8) schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"} : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> {
+    ^bb0(%arg9: tensor<?x32xbf16>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x4xf32>, %arg12: tensor<?x32xbf16>, %arg13: tensor<?x2x2x64x16xbf16>, %arg14: tensor<?xi32>, %arg15: tensor<?xi32>, %arg16: tensor<?xi32>, %arg17: tensor<?x?xi32>):
+      %1 = mm1.rope %arg9, %arg10, %arg11 head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
+      %2 = mm1.cache_append %1, %arg12, %arg13 batch(%arg14, %arg15, %arg16, %arg17) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %2 : tensor<?x2x2x64x16xbf16>
     }
   }
   plan.kernel @rope_softmax_attention_0 {
-  ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?x?xi32>):
-    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
-    ^bb0(%arg7: tensor<?x64xbf16>, %arg8: tensor<?x4xf32>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x2x2x64x16xbf16>, %arg11: tensor<?xi32>, %arg12: tensor<?xi32>, %arg13: tensor<?x?xi32>):
-      %1 = mm1.rope %arg7, %arg8, %arg9 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-      %2 = mm1.softmax_attention %1, %arg10 batch(%arg11, %arg12, %arg13) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?x?xi32>):
+    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    ^bb0(%arg8: tensor<?x64xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x2x2x64x16xbf16>, %arg12: tensor<?xi32>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
+      %1 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+      %2 = mm1.softmax_attention %1, %arg11 batch(%arg12, %arg13, %arg14, %arg15) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %2 : tensor<?x64xbf16>
     }
   }
@@ -268,11 +268,11 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
   }
   plan.kernel @rope_softmax_attention_1 {
-  ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?x?xi32>):
-    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
-    ^bb0(%arg7: tensor<?x64xbf16>, %arg8: tensor<?x4xf32>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x2x2x64x16xbf16>, %arg11: tensor<?xi32>, %arg12: tensor<?xi32>, %arg13: tensor<?x?xi32>):
-      %1 = mm1.rope %arg7, %arg8, %arg9 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-      %2 = mm1.softmax_attention %1, %arg10 batch(%arg11, %arg12, %arg13) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?x?xi32>):
+    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    ^bb0(%arg8: tensor<?x64xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x2x2x64x16xbf16>, %arg12: tensor<?xi32>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
+      %1 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
+      %2 = mm1.softmax_attention %1, %arg11 batch(%arg12, %arg13, %arg14, %arg15) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
       mm1.yield %2 : tensor<?x64xbf16>
     }
   }
@@ -307,7 +307,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %1 = plan.buffer input "positions" at 64 bytes = 64 rows = 1 : tensor<?xi32>
     %2 = plan.buffer input "starts" at 128 bytes = 64 rows = 2 : tensor<?xi32>
     %3 = plan.buffer input "slots" at 192 bytes = 64 rows = 1 : tensor<?xi32>
-    %4 = plan.buffer input "pages" at 256 bytes = 64 rows = 1 columns = 2 : tensor<?x?xi32>
+    %4 = plan.buffer input "pages" at 256 bytes = 64 rows = 2 columns = 2 : tensor<?x?xi32>
     %5 = plan.buffer output "hidden" at 320 bytes = 64 rows = 1 : tensor<?x32xbf16>
     %6 = plan.weight_ref @rope.inv_freq : tensor<4xf32, #mm1.padded<multiple = 32>>
     %7 = plan.buffer at 7936 bytes = 128 rows = 1 : tensor<?x4xf32>
@@ -367,9 +367,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %46 = plan.buffer at 7744 bytes = 64 rows = 1 : tensor<?x32xbf16>
     plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
+    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
     %48 = plan.buffer at 7680 bytes = 128 rows = 1 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
+    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %50 = plan.buffer at 7552 bytes = 64 rows = 1 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"
@@ -462,9 +462,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %46 = plan.buffer at 7936 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
+    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
     %48 = plan.buffer at 7808 bytes = 256 rows = 2 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
+    plan.launch @rope_softmax_attention_0 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention"
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %50 = plan.buffer at 7552 bytes = 128 rows = 2 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"
@@ -557,9 +557,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %46 = plan.buffer at 10624 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @linear_2 (read %40 : tensor<?x32xbf16>, read %43 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %44 : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %45 : tensor<?x32xbf16>, write %46 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear"
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
+    plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append"
     %48 = plan.buffer at 9600 bytes = 2048 rows = 16 : tensor<?x64xbf16>
-    plan.launch @rope_softmax_attention_1 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 label = "layers.1.self_attn/rope_softmax_attention"
+    plan.launch @rope_softmax_attention_1 (read %42 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 label = "layers.1.self_attn/rope_softmax_attention"
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>
     %50 = plan.buffer at 7552 bytes = 1024 rows = 16 : tensor<?x32xbf16>
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual"

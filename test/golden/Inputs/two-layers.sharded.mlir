@@ -75,9 +75,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.rope %35, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     %41 = mm1.rope %37, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
     %42 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %43 = mm1.cache_append %41, %39, %42 batch(%arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+    %43 = mm1.cache_append %41, %39, %42 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     mm1.store_state %43, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %44 = mm1.softmax_attention %40, %43 batch(%arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %44 = mm1.softmax_attention %40, %43 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
     %45 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
     %46 = mm1.linear %44 weights(%45) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
     %47 = mm1.residual %33, %46 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
@@ -148,9 +148,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.rope %35, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     %41 = mm1.rope %37, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
     %42 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %43 = mm1.cache_append %41, %39, %42 batch(%arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+    %43 = mm1.cache_append %41, %39, %42 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     mm1.store_state %43, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %44 = mm1.softmax_attention %40, %43 batch(%arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %44 = mm1.softmax_attention %40, %43 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
     %45 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
     %46 = mm1.linear %44 weights(%45) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
     %47 = mm1.residual %33, %46 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>

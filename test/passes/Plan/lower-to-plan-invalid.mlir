@@ -57,8 +57,8 @@ func.func @old_value(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}, %starts: t
   %c1 = mm1.cluster cache_append (%hidden, %c, %starts, %positions, %pages) schedule {tasks = 1 : i64, unit = "sequences", per = 1 : i64}
       : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32> {
   ^bb0(%h: tensor<?x32xf32>, %d: tensor<?x2x1x64x32xf32>, %s: tensor<?xi32>, %p: tensor<?xi32>, %t: tensor<?x?xi32>):
-    %0 = mm1.cache_append %h, %h, %d batch(%s, %p, %t)
-        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32>
+    %0 = mm1.cache_append %h, %h, %d batch(%s, %s, %p, %t)
+        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32>
     mm1.yield %0 : tensor<?x2x1x64x32xf32>
   }
   mm1.store_state %c1, @cache : tensor<?x2x1x64x32xf32>
@@ -66,8 +66,8 @@ func.func @old_value(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}, %starts: t
   %o = mm1.cluster attention (%hidden, %c, %starts, %positions, %pages) schedule {tasks = 1 : i64, unit = "tokens", per = 1 : i64}
       : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32> {
   ^bb0(%h: tensor<?x32xf32>, %d: tensor<?x2x1x64x32xf32>, %s: tensor<?xi32>, %p: tensor<?xi32>, %t: tensor<?x?xi32>):
-    %0 = mm1.softmax_attention %h, %d batch(%s, %p, %t) scale = 0.25
-        : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32>
+    %0 = mm1.softmax_attention %h, %d batch(%s, %s, %p, %t) scale = 0.25
+        : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32>
     mm1.yield %0 : tensor<?x32xf32>
   }
   return %o : tensor<?x32xf32>
@@ -84,15 +84,15 @@ func.func @never_stored(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}, %starts
   %c1 = mm1.cluster cache_append (%hidden, %c, %starts, %positions, %pages) schedule {tasks = 1 : i64, unit = "sequences", per = 1 : i64}
       : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32> {
   ^bb0(%h: tensor<?x32xf32>, %d: tensor<?x2x1x64x32xf32>, %s: tensor<?xi32>, %p: tensor<?xi32>, %t: tensor<?x?xi32>):
-    %0 = mm1.cache_append %h, %h, %d batch(%s, %p, %t)
-        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32>
+    %0 = mm1.cache_append %h, %h, %d batch(%s, %s, %p, %t)
+        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x1x64x32xf32>
     mm1.yield %0 : tensor<?x2x1x64x32xf32>
   }
   %o = mm1.cluster attention (%hidden, %c1, %starts, %positions, %pages) schedule {tasks = 1 : i64, unit = "tokens", per = 1 : i64}
       : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32> {
   ^bb0(%h: tensor<?x32xf32>, %d: tensor<?x2x1x64x32xf32>, %s: tensor<?xi32>, %p: tensor<?xi32>, %t: tensor<?x?xi32>):
-    %0 = mm1.softmax_attention %h, %d batch(%s, %p, %t) scale = 0.25
-        : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32>
+    %0 = mm1.softmax_attention %h, %d batch(%s, %s, %p, %t) scale = 0.25
+        : (tensor<?x32xf32>, tensor<?x2x1x64x32xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32>
     mm1.yield %0 : tensor<?x32xf32>
   }
   return %o : tensor<?x32xf32>

@@ -26,14 +26,14 @@
 //     CHECK: plan.kernel @linear_0 {
 
 // Ports, for the largest bucket each: tokens 20 * 4 -> 128, positions (decode only) 64, starts 3 * 4 -> 64, slots 64,
-// pages 2 * 2 * 4 -> 64, hidden 20 rows * 128 = 2560, rows 20 * 4 -> 128, logits 20 rows * 64 * 4 = 5120.
+// pages 2 slots * 2 * 4 -> 64 in every bucket, hidden 20 rows * 128 = 2560, rows 20 * 4 -> 128, logits 20 rows * 64 * 4 = 5120.
 // 0, 128, 192, 256, 320, 384, 2944, 3072, end at 8192.
 // CHECK-LABEL: plan.entry @decode_1 decode tokens = 1 sequences = 1 rank = 0 {
 //       CHECK: [[TOKENS:%.*]] = plan.buffer input "tokens" at 0 bytes = 64 rows = 1 : tensor<?xi32>
 //       CHECK: [[POSITIONS:%.*]] = plan.buffer input "positions" at 128 bytes = 64 rows = 1 : tensor<?xi32>
 //       CHECK: [[STARTS:%.*]] = plan.buffer input "starts" at 192 bytes = 64 rows = 2 : tensor<?xi32>
 //       CHECK: [[SLOTS:%.*]] = plan.buffer input "slots" at 256 bytes = 64 rows = 1 : tensor<?xi32>
-//       CHECK: plan.buffer input "pages" at 320 bytes = 64 rows = 1 columns = 2 : tensor<?x?xi32>
+//       CHECK: plan.buffer input "pages" at 320 bytes = 64 rows = 2 columns = 2 : tensor<?x?xi32>
 //       CHECK: [[HIDDEN:%.*]] = plan.buffer output "hidden" at 384 bytes = 128 rows = 1 : tensor<?x32xf32>
 
 // Five buffers of 128 bytes. x lives from launch 0 to 5, y 1-2, z 2-3, qkv 3-4, o 4-5. All are equally large, so the

@@ -108,8 +108,8 @@ func.func @prologue_not_stored(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16x
   ^bb0(%x: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %b: tensor<?xi32>, %d: tensor<?x?xi32>):
     // expected-error @below {{'mm1.silu' op cannot be yielded: the kernel of 'mm1.softmax_attention' does not store its prologue}}
     %0 = mm1.silu %x : tensor<?x64xf32>
-    %1 = mm1.softmax_attention %0, %c batch(%b, %b, %d) scale = 1.0
-        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+    %1 = mm1.softmax_attention %0, %c batch(%b, %b, %b, %d) scale = 1.0
+        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
     mm1.yield %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
   }
   return

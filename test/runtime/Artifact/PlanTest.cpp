@@ -22,8 +22,8 @@ TEST(Plan, ReadsWhatWasWritten) {
   EXPECT_EQ(plan->stateBytes(), 64u * (kSequences + kPages));
   const Plan::Launch &attend = plan->entries[0].launches[3];
   EXPECT_EQ(attend.label, "step 3");
-  EXPECT_EQ(attend.args[4].kind, ArgKind::State);
-  EXPECT_EQ(attend.args[5].access, Access::Write);
+  EXPECT_EQ(attend.args[5].kind, ArgKind::State);
+  EXPECT_EQ(attend.args[6].access, Access::Write);
   EXPECT_EQ(attend.grid.count(7, 1), 3u); // ceil(7 / 3)
   EXPECT_EQ(plan->input("pages")->columns, uint64_t(kPageColumns));
   EXPECT_EQ(plan->output("pages"), nullptr);
@@ -149,6 +149,8 @@ TEST(Plan, SaysWhatIsWrong) {
        "inputs[0].rows"},
       {[](auto &p) { p.inputs[2]->rows = 3; },
        "port 'starts' has 3 rows; this plan's limits need 4"},
+      {[](auto &p) { p.inputs[4]->rows = 2; },
+       "port 'pages' has 2 rows; this plan's limits need 3"},
       {[](auto &p) { p.inputs[1]->offset = 0; },
        "'tokens' and 'positions' share bytes"},
       {[](auto &p) { p.inputs[1]->offset = 68; },

@@ -82,7 +82,7 @@ std::unique_ptr<fb::EntryT> makeStep(fb::EntryKind kind, uint32_t tokens,
   ArgSpec starts = reads(kStartsAt, (sequences + 1) * 4),
           slots = reads(kSlotsAt, sequences * 4),
           positions = reads(kPositionsAt, tokens * 4),
-          pages = reads(kPagesAt, sequences * kPageColumns * 4),
+          pages = reads(kPagesAt, kSequences * kPageColumns * 4),
           table{fb::ArgKind::Weight, fb::Access::Read, 0, 0},
           state{fb::ArgKind::State, fb::Access::Update, 0, 0},
           kv{fb::ArgKind::State, fb::Access::Update, 1, 0};
@@ -92,10 +92,10 @@ std::unique_ptr<fb::EntryT> makeStep(fb::EntryKind kind, uint32_t tokens,
             {reads(kXAt, tokens * row), starts, slots, state,
              writes(kYAt, tokens * row)});
   addLaunch(*entry, kAppend, fb::GridUnit::Sequences, 1,
-            {reads(kXAt, tokens * row), positions, starts, pages, kv});
+            {reads(kXAt, tokens * row), slots, starts, positions, pages, kv});
   kv.access = fb::Access::Read;
   addLaunch(*entry, kAttend, fb::GridUnit::Tokens, kAttendTokens,
-            {reads(kYAt, tokens * row), positions, starts, pages, kv,
+            {reads(kYAt, tokens * row), slots, starts, positions, pages, kv,
              writes(kHiddenAt, tokens * row)});
   return entry;
 }

@@ -39,31 +39,33 @@ extern "C" void decay(void *const *buffers, const int64_t *, int64_t begin,
   }
 }
 
-/// (x, positions, starts, pages, kv): stores x[t][0] at its position. Unit sequences.
+/// (x, slots, starts, positions, pages, kv): stores x[t][0] at its position. Unit sequences.
 extern "C" void append(void *const *buffers, const int64_t *dims, int64_t begin,
                        int64_t end, void *) {
   auto x = static_cast<const float *>(buffers[0]);
-  auto positions = static_cast<const int32_t *>(buffers[1]);
+  auto slots = static_cast<const int32_t *>(buffers[1]);
   auto starts = static_cast<const int32_t *>(buffers[2]);
-  auto pages = static_cast<const int32_t *>(buffers[3]);
-  auto kv = static_cast<float *>(buffers[4]);
+  auto positions = static_cast<const int32_t *>(buffers[3]);
+  auto pages = static_cast<const int32_t *>(buffers[4]);
+  auto kv = static_cast<float *>(buffers[5]);
   for (int64_t b = begin; b < end; ++b)
     for (int64_t t = starts[b]; t < starts[b + 1]; ++t) {
       int64_t page =
-          pages[b * dims[kDimPageColumns] + positions[t] / kPageTokens];
+          pages[slots[b] * dims[kDimPageColumns] + positions[t] / kPageTokens];
       kv[page * kPageFloats + positions[t] % kPageTokens] = x[t * kWidth];
     }
 }
 
-/// (y, positions, starts, pages, kv, hidden): hidden[t] = {y[t][0], sum over the past of (p + 1) * kv(p)}. Unit tokens.
+/// (y, slots, starts, positions, pages, kv, hidden): hidden[t] = {y[t][0], sum over the past of (p + 1) * kv(p)}. Unit tokens.
 extern "C" void attend(void *const *buffers, const int64_t *dims, int64_t begin,
                        int64_t end, void *) {
   auto y = static_cast<const float *>(buffers[0]);
-  auto positions = static_cast<const int32_t *>(buffers[1]);
+  auto slots = static_cast<const int32_t *>(buffers[1]);
   auto starts = static_cast<const int32_t *>(buffers[2]);
-  auto pages = static_cast<const int32_t *>(buffers[3]);
-  auto kv = static_cast<const float *>(buffers[4]);
-  auto hidden = static_cast<float *>(buffers[5]);
+  auto positions = static_cast<const int32_t *>(buffers[3]);
+  auto pages = static_cast<const int32_t *>(buffers[4]);
+  auto kv = static_cast<const float *>(buffers[5]);
+  auto hidden = static_cast<float *>(buffers[6]);
   int64_t first = begin * kAttendTokens,
           last = std::min(end * kAttendTokens, dims[kDimTokens]);
   for (int64_t t = first; t < last; ++t) {
@@ -72,7 +74,7 @@ extern "C" void attend(void *const *buffers, const int64_t *dims, int64_t begin,
       ++b;
     float sum = 0;
     for (int64_t p = 0; p <= positions[t]; ++p) {
-      int64_t page = pages[b * dims[kDimPageColumns] + p / kPageTokens];
+      int64_t page = pages[slots[b] * dims[kDimPageColumns] + p / kPageTokens];
       sum += float(p + 1) * kv[page * kPageFloats + p % kPageTokens];
     }
     hidden[t * kWidth] = y[t * kWidth];
