@@ -400,6 +400,25 @@ Results Evaluator::compute(Operation *operation) {
         return one(softmaxAttention(q, cache, *batch, slots, positions, pages,
                                     op.getScale().convertToDouble()));
       })
+      .Case([&](TopCandidatesOp op) -> Results {
+        const Tensor &logits = in(op.getLogits()), &counts = in(op.getCounts());
+        const Tensor &scales = in(op.getInverseTemperatures());
+        auto k = static_cast<int64_t>(op.getK());
+        if (failed(checkSameRows(op, logits, counts)) ||
+            failed(checkSameRows(op, logits, scales)))
+          return failure();
+        for (double count : counts.values)
+          if (!(count >= 1 && count <= static_cast<double>(k)))
+            return op.emitOpError()
+                   << "expects 'counts' from 1 to " << k << ", found "
+                   << static_cast<int64_t>(count);
+        TopCandidates top =
+            topCandidates(logits, in(op.getMask()), counts, scales, k);
+        SmallVector<Tensor> results;
+        for (Tensor *tensor : {&top.values, &top.ids, &top.sums})
+          results.push_back(std::move(*tensor));
+        return results;
+      })
       .Case([&](RouterOp op) -> Results {
         auto ids = cast<RankedTensorType>(op.getIds().getType());
         return both(router(in(op.getLogits()), ids.getDimSize(1)));

@@ -67,4 +67,12 @@ Tensor expertLinear(const Tensor &x, const Tensor &order, const Tensor &offsets,
                     const Tensor &weight, const Tensor *scale);
 Tensor combine(const Tensor &x, const Tensor &weights);
 
+/// What mm1.top_candidates gives, `[R, k]`, `[R, k]` and `[R, 2]`.
+struct TopCandidates {
+  Tensor values, ids, sums;
+};
+TopCandidates topCandidates(const Tensor &logits, const Tensor &mask,
+                            const Tensor &counts,
+                            const Tensor &inverseTemperatures, int64_t k);
+
 } // namespace mlir::mm1

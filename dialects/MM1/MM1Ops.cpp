@@ -450,6 +450,39 @@ LogicalResult CombineOp::verify() { // C1
                    "the input's width");
 }
 
+//===------------------------------ Choosing tokens -----------------------------===//
+
+LogicalResult TopCandidatesOp::verify() {
+  if (failed(expectRank(*this, "logits", getLogits(), 2)) ||
+      failed(expectRank(*this, "mask", getMask(), 1)))
+    return failure();
+  int64_t vocabulary = tensorType(getLogits()).getDimSize(1), k = getK();
+  if (ShapedType::isDynamic(vocabulary)) // C1
+    return emitOpError() << "expects logits of a known vocabulary, found "
+                         << getLogits().getType();
+  if (failed(expectDim(*this, "mask", getMask(), 0, (vocabulary + 31) / 32,
+                       "a bit for each logit"))) // C1
+    return failure();
+  if (k < 1 || k > vocabulary) // C2
+    return emitOpError() << "expects k between 1 and " << vocabulary
+                         << ", found " << k;
+  if (failed(expectRank(*this, "counts", getCounts(), 1)) ||
+      failed(expectRank(*this, "inverse_temperatures", getInverseTemperatures(),
+                        1))) // C3
+    return failure();
+  for (auto [name, value] : // C4
+       {std::pair<StringRef, Value>{"values", getValues()}, {"ids", getIds()}})
+    if (failed(expectRank(*this, name, value, 2)) ||
+        failed(expectDim(*this, name, value, 1, k, "candidates of a row")))
+      return failure();
+  if (failed(expectRank(*this, "sums", getSums(), 2)))
+    return failure();
+  return expectDim(*this, "sums", getSums(), 1, 2, "largest logit and sum");
+}
+AnchorKind TopCandidatesOp::getAnchorKind() { return AnchorKind::Selection; }
+bool TopCandidatesOp::takesPrologue(unsigned) { return false; }
+bool TopCandidatesOp::takesEpilogue(unsigned) { return false; }
+
 //===-------------------------------- Collectives -------------------------------===//
 
 LogicalResult AllReduceOp::verify() {

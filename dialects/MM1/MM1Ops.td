@@ -1,6 +1,6 @@
 //===- MM1Ops.td - The blocks of the network -----------------*- tablegen -*-===//
 // Read from top to bottom: symbols, embedding, norms and residuals, linears, lightning attention, softmax
-// attention, experts, collectives, clusters. T is the number of tokens in the batch, always `?`.
+// attention, experts, choosing tokens, collectives, clusters. T is the number of tokens in the batch, always `?`.
 // Constraints are numbered (C1, C2, ...): the verifier and test/dialects/MM1 use the same labels.
 //===------------------------------------------------------------------------===//
 #ifndef MM1_OPS_TD
@@ -443,6 +443,36 @@ def MM1_CombineOp : MM1_ScalarOp<"combine"> {
   let arguments = (ins MM1_Activation:$input, MM1_F32Tensor:$weights);
   let results = (outs MM1_Activation:$result);
   let assemblyFormat = "$input `,` $weights attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===---------------------------- Choosing tokens ----------------------------===//
+
+def MM1_TopCandidatesOp : MM1_AnchorOp<"top_candidates"> {
+  let summary = "The largest logits of each row: what a sampler needs of it";
+  let description = [{
+    Of row t only ids whose bit is set in `mask` count (id i is bit `i % 32` of word `i / 32`). `values` and `ids` list the
+    `counts[t]` largest logits in falling order, the lower id first among equals; NaN counts as the smallest. Places beyond
+    `counts[t]`, or beyond the ids that count, hold id -1 and value 0.
+    `sums[t] = (m, s)`: m is the largest logit (-inf when no id counts), and where `counts[t] > 1`,
+    `s = sum over ids that count of exp((logits[t, i] - m) * inverse_temperatures[t])`, to 1e-4 relative; else s is 0. In
+    both cases s is NaN when a logit that counts is NaN: a fault does not hide behind a good token.
+    A greedy token is `ids[t, 0]`; top-k needs k candidates and no sum; top-p is decided by the candidates when they reach
+    `p * s`, and by the whole row otherwise.
+    Constraints: (C1) logits `[R, V]` with V known, mask `[ceil(V / 32)]`; (C2) `1 <= k <= V`; (C3) counts and
+    inverse_temperatures are rank 1; (C4) values and ids are `[R, k]`, sums is `[R, 2]`.
+    ```mlir
+    %values, %ids, %sums = mm1.top_candidates %logits, %mask, %counts, %inverse_temperatures k = 64
+        : (tensor<?x512xf32>, tensor<16xi32>, tensor<?xi32>, tensor<?xf32>)
+          -> (tensor<?x64xf32>, tensor<?x64xi32>, tensor<?x2xf32>)
+    ```
+  }];
+  let arguments = (ins MM1_F32Tensor:$logits, MM1_I32Tensor:$mask, MM1_I32Tensor:$counts,
+                       MM1_F32Tensor:$inverse_temperatures, I64Attr:$k);
+  let results = (outs MM1_F32Tensor:$values, MM1_I32Tensor:$ids, MM1_F32Tensor:$sums);
+  let assemblyFormat = [{
+    $logits `,` $mask `,` $counts `,` $inverse_temperatures `k` `=` $k attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

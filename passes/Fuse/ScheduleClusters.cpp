@@ -8,6 +8,7 @@
 //   recurrence               a task does one head of one sequence, `chunk` tokens at a time
 //   cache_append             a task does one KV head of one sequence
 //   attention                a task does one KV head for `per` consecutive tokens of the batch
+//   selection                a task does one row
 //===---------------------------------------------------------------------------===//
 #include "passes/Fuse/Schedule.h"
 #include "passes/Fuse/Tuning.h"
@@ -165,6 +166,7 @@ struct ScheduleClustersPass : impl::ScheduleClustersBase<ScheduleClustersPass> {
       break;
     case AnchorKind::CacheAppend:
     case AnchorKind::Collective:
+    case AnchorKind::Selection:
       break;
     }
     std::string shape = shapeName(cluster);
@@ -218,6 +220,9 @@ struct ScheduleClustersPass : impl::ScheduleClustersBase<ScheduleClustersPass> {
     case AnchorKind::CacheAppend:
       unit = "sequences";
       tasks = kvHeads(anchor);
+      break;
+    case AnchorKind::Selection:
+      unit = "tokens";
       break;
     case AnchorKind::Collective:
       break;

@@ -152,6 +152,7 @@ ArrayRef<StringRef> mm1::knobsOf(AnchorKind kind) {
     return recurrence;
   case AnchorKind::CacheAppend:
   case AnchorKind::Collective:
+  case AnchorKind::Selection:
     return {};
   }
   return {};

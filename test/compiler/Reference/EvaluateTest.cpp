@@ -239,6 +239,55 @@ TEST(CheckpointWeights, CastRoundsToNearestEven) {
                         ::mm1::floatToBf16(static_cast<float>(exact))));
 }
 
+//===---------------------------- Choosing tokens -------------------------===//
+
+const std::string kCandidates = R"(
+  func.func @f(%l: tensor<?x5xf32>, %m: tensor<1xi32>, %c: tensor<?xi32>, %t: tensor<?xf32>)
+      -> (tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>) {
+    %v, %i, %s = mm1.top_candidates %l, %m, %c, %t k = 3
+        : (tensor<?x5xf32>, tensor<1xi32>, tensor<?xi32>, tensor<?xf32>) -> (tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>)
+    return %v, %i, %s : tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>
+  })";
+
+TEST(Evaluate, TopCandidates) {
+  MLIRContext context;
+  context.loadDialect<MM1Dialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(kCandidates, &context);
+  FewWeights weights;
+  StateStore states;
+  const double inf = std::numeric_limits<double>::infinity(),
+               nan = std::nan("");
+  auto run = [&](std::vector<double> row, double mask, double count) {
+    auto results = evaluate(module->lookupSymbol<func::FuncOp>("f"),
+                            {Tensor({1, 5}, row), vectorOf({mask}),
+                             vectorOf({count}), vectorOf({0.5})},
+                            weights, states);
+    EXPECT_TRUE(succeeded(results));
+    return std::move(*results);
+  };
+  // Id 1 does not count (mask 0b11101); of the two fours the lower id is first.
+  auto found = run({1, 9, 4, 2, 4}, 29, 3);
+  EXPECT_EQ(found[0].values, (std::vector<double>{4, 4, 2}));
+  EXPECT_EQ(found[1].values, (std::vector<double>{2, 4, 3}));
+  EXPECT_EQ(found[2][0], 4);
+  EXPECT_DOUBLE_EQ(found[2][1], 2 + std::exp(-1.0) + std::exp(-1.5));
+  // One candidate: no sum.
+  found = run({1, 9, 4, 2, 4}, 29, 1);
+  EXPECT_EQ(found[0].values, (std::vector<double>{4, 0, 0}));
+  EXPECT_EQ(found[1].values, (std::vector<double>{2, -1, -1}));
+  EXPECT_EQ(found[2].values, (std::vector<double>{4, 0}));
+  // Fewer ids than were asked for, NaN behind -inf, and in the sum.
+  found = run({nan, 9, 9, 9, -inf}, 17, 3);
+  EXPECT_EQ(found[1].values, (std::vector<double>{4, 0, -1}));
+  EXPECT_TRUE(std::isnan(found[2][1]));
+  EXPECT_TRUE(std::isnan(run({1, nan, 0, 0, 0}, 3, 1)[2][1]));
+  EXPECT_EQ(run({1, nan, 0, 0, 0}, 1, 1)[2][1], 0);
+  // No id counts.
+  found = run({1, 2, 3, 4, 5}, 0, 2);
+  EXPECT_EQ(found[1].values, (std::vector<double>{-1, -1, -1}));
+  EXPECT_EQ(found[2].values, (std::vector<double>{-inf, 0}));
+}
+
 //===------------------------------- Bad input ----------------------------===//
 
 /// Evaluates the only function of `text` and returns the first diagnostic.
@@ -357,6 +406,20 @@ TEST(EvaluateBadInput, Pages) {
             "'mm1.softmax_attention' op expects 'slots' in 0..0, found 1");
   EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0}), {}),
             "'mm1.softmax_attention' op has 1 sequences, but 0 slots");
+}
+
+TEST(EvaluateBadInput, Candidates) {
+  auto message = [](std::vector<double> counts, std::vector<double> scales) {
+    return messageOf(kCandidates, {Tensor({2, 5}), vectorOf({31}),
+                                   vectorOf(counts), vectorOf(scales)});
+  };
+  EXPECT_EQ(message({1, 3}, {1, 1}), "");
+  EXPECT_EQ(message({1, 4}, {1, 1}),
+            "'mm1.top_candidates' op expects 'counts' from 1 to 3, found 4");
+  EXPECT_EQ(message({0, 1}, {1, 1}),
+            "'mm1.top_candidates' op expects 'counts' from 1 to 3, found 0");
+  EXPECT_EQ(message({1}, {1, 1}), "'mm1.top_candidates' op expects values of "
+                                  "as many tokens, found [2, 5] and [1]");
 }
 
 TEST(EvaluateBadInput, SeveralRanks) {
