@@ -13,9 +13,6 @@
 
 namespace mm1 {
 
-/// Longest list of candidates.
-inline constexpr int64_t kMostCandidates = 1024;
-
 /// Numbers that topCandidates takes beside its buffers: sizes and the distances
 /// between rows, in elements.
 enum TopCandidatesNumber : uint32_t {

@@ -15,6 +15,9 @@
 
 namespace mm1 {
 
+/// Longest list of candidates that any device gives.
+inline constexpr int64_t kMostCandidates = 1024;
+
 struct Candidates {
   /// Relative error of `sum` that a device may have.
   static constexpr double kSumError = 1e-4;

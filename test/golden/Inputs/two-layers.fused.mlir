@@ -32,7 +32,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   mm1.weight @layers.1.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>, #mm1.pad<multiple = 32>]>
   mm1.weight @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> = <sources = [#mm1.source<"model.norm.weight" : tensor<32xbf16>>], steps = [#mm1.pad<multiple = 32>]>
   mm1.weight @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> = <sources = [#mm1.source<"lm_head.weight" : tensor<96x32xbf16>>], steps = [#mm1.tile<panel = 32, depth = 2>]>
-  func.func @decode(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> tensor<?x32xbf16> attributes {mm1.entry = "decode"} {
+  func.func @decode(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "decode"} {
     %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16, #mm1.padded<multiple = 32>>
     %1 = mm1.load_weight @rope.inv_freq : tensor<4xf32, #mm1.padded<multiple = 32>>
     %2:2 = mm1.cluster elementwise(%arg1, %1) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?xi32>, tensor<4xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
@@ -212,7 +212,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     return %56 : tensor<?x32xbf16>
   }
-  func.func @prefill(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> tensor<?x32xbf16> attributes {mm1.entry = "prefill"} {
+  func.func @prefill(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "prefill"} {
     %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16, #mm1.padded<multiple = 32>>
     %1 = mm1.load_weight @rope.inv_freq : tensor<4xf32, #mm1.padded<multiple = 32>>
     %2:2 = mm1.cluster elementwise(%arg1, %1) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?xi32>, tensor<4xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
@@ -392,7 +392,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     }
     return %56 : tensor<?x32xbf16>
   }
-  func.func @head(%arg0: tensor<?x32xbf16> {mm1.name = "hidden"}, %arg1: tensor<?xi32> {mm1.name = "rows"}) -> tensor<?x96xf32> attributes {mm1.entry = "head"} {
+  func.func @head(%arg0: tensor<?x32xbf16> {mm1.name = "hidden"}, %arg1: tensor<?xi32> {mm1.name = "rows"}) -> (tensor<?x96xf32> {mm1.name = "logits"}) attributes {mm1.entry = "head"} {
     %0 = mm1.load_weight @norm : tensor<32xbf16, #mm1.padded<multiple = 32>>
     %1 = mm1.cluster row_reduction(%arg0, %arg1, %0) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x32xbf16>, tensor<?xi32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<?xi32>, %arg4: tensor<32xbf16, #mm1.padded<multiple = 32>>):
