@@ -13,6 +13,8 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <optional>
+
 #include "dialects/Plan/PlanDialect.h.inc"
 #include "dialects/Plan/PlanEnums.h.inc"
 
@@ -24,13 +26,15 @@ struct KernelParameter {
   Access access;
 };
 
-/// A result of a cluster that is the next value of one of its inputs, and
-/// therefore written in place: lightning state, KV pages.
+/// An input of a cluster that its kernel changes in place (lightning state, KV
+/// pages), and which result is its next value; a cluster that does not yield it
+/// changes the input all the same.
 struct InPlaceResult {
-  unsigned result, input;
+  unsigned input;
+  std::optional<unsigned> result;
 };
 
-/// The in-place results of a cluster, in the order of results.
+/// What a cluster changes in place, in the order of its ops.
 SmallVector<InPlaceResult> inPlaceResults(mm1::ClusterOp cluster);
 
 } // namespace mlir::plan

@@ -115,17 +115,26 @@ SmallVector<KernelParameter> KernelOp::getParameters() {
   return parameters;
 }
 
+/// The state that an op changes in place, and its next value.
+static std::pair<Value, Value> statePair(Operation &op) {
+  if (auto attention = dyn_cast<mm1::LightningAttentionOp>(op))
+    return {attention.getState(), attention.getNextState()};
+  if (auto append = dyn_cast<mm1::CacheAppendOp>(op))
+    return {append.getCache(), append.getNextCache()};
+  return {};
+}
+
 SmallVector<InPlaceResult> plan::inPlaceResults(mm1::ClusterOp cluster) {
   SmallVector<InPlaceResult> pairs;
-  for (auto [i, value] : llvm::enumerate(cluster.getYield().getOperands())) {
-    Value state;
-    if (auto op = value.getDefiningOp<mm1::LightningAttentionOp>();
-        op && value == op.getNextState())
-      state = op.getState();
-    if (auto op = value.getDefiningOp<mm1::CacheAppendOp>())
-      state = op.getCache();
-    if (auto argument = dyn_cast_or_null<BlockArgument>(state))
-      pairs.push_back({static_cast<unsigned>(i), argument.getArgNumber()});
+  OperandRange yielded = cluster.getYield().getOperands();
+  for (Operation &op : cluster.getBody().front()) {
+    auto [state, next] = statePair(op);
+    auto argument = dyn_cast_or_null<BlockArgument>(state);
+    if (!argument)
+      continue;
+    pairs.push_back({argument.getArgNumber(), std::nullopt});
+    if (auto found = llvm::find(yielded, next); found != yielded.end())
+      pairs.back().result = std::distance(yielded.begin(), found);
   }
   return pairs;
 }

@@ -1,24 +1,18 @@
 //===- LowerToPlan.cpp - From values and functions to bytes and buckets ---===//
 // In three steps:
-//   1. Draft: each function is read once. Values become virtual buffers with a
-//      live range, clusters become drafted launches of deduplicated kernels,
-//      the next value of a state becomes the state itself.
-//   2. Ports: named buffers get one place each, large enough for every bucket.
-//   3. Buckets: for each size of batch the draft's buffers get their bytes and
-//      offsets (PlaceBuffers.h), and its launches are written down.
+//   1. Draft.h: each function is read once, for any size of batch.
+//   2. Buckets.h: named buffers get one place each, large enough for all.
+//   3. Here: for each size of batch the draft's buffers get their bytes and
+//      offsets (PlaceBuffers.h), and its steps are written down.
 //
 // decode with tokens, x, y and max-sequences=2 becomes @decode_1, @decode_2:
 // the same launches on buffers of one row and of two.
 //===----------------------------------------------------------------------===//
 #include "dialects/Plan/Layout.h"
-#include "passes/Plan/OutlineKernels.h"
+#include "passes/Plan/Buckets.h"
 #include "passes/Plan/Passes.h"
 #include "passes/Plan/PlaceBuffers.h"
 #include "passes/Plan/PlanMetrics.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::plan {
 #define GEN_PASS_DEF_LOWERTOPLAN
@@ -29,323 +23,6 @@ using namespace mlir;
 using namespace mlir::plan;
 
 namespace {
-
-/// What the dynamic first dimension of a buffer counts.
-enum class Rows { Tokens, Sequences, SequenceBounds, Slots, Hidden };
-
-struct VirtualBuffer {
-  RankedTensorType type;
-  Rows rows = Rows::Tokens;
-  StringRef port; ///< empty for one without a name
-  PortRole role = PortRole::Input;
-  int64_t first = 0, last = 0; ///< launches between which it is in use
-};
-
-/// An argument: a buffer of the draft, or the symbol of a weight or a state.
-struct DraftArgument {
-  std::optional<unsigned> buffer;
-  FlatSymbolRefAttr symbol;
-  RankedTensorType type;
-  bool isState = false;
-};
-
-struct DraftLaunch {
-  KernelOp kernel;
-  SmallVector<DraftArgument> args;
-  SmallVector<int32_t> access;
-  int64_t tasks, per;
-  GridUnit unit;
-  std::string label;
-  Location location;
-};
-
-/// One function, for any size of batch.
-struct Draft {
-  EntryKind kind;
-  Location location;
-  std::vector<VirtualBuffer> buffers;
-  std::vector<DraftLaunch> launches;
-};
-
-/// The size of a batch.
-struct Bucket {
-  int64_t tokens, sequences;
-};
-
-/// What all buckets share.
-struct Sizes {
-  int64_t maxSequences, maxPrefill, pageColumns;
-
-  int64_t rowsOf(Rows rows, Bucket bucket) const {
-    switch (rows) {
-    case Rows::Tokens:
-      return bucket.tokens;
-    case Rows::Sequences:
-      return bucket.sequences;
-    case Rows::SequenceBounds:
-      return bucket.sequences + 1;
-    case Rows::Slots:
-      return maxSequences;
-    case Rows::Hidden:
-      return std::max(maxSequences, maxPrefill);
-    }
-    return 0;
-  }
-  int64_t bytesOf(const VirtualBuffer &buffer, Bucket bucket) const {
-    return bufferBytes(buffer.type, rowsOf(buffer.rows, bucket), pageColumns);
-  }
-};
-
-//===-------------------------------- Draft -------------------------------===//
-
-/// Reads one function.
-class Drafter {
-public:
-  Drafter(func::FuncOp function, EntryKind kind, KernelOutliner &outliner)
-      : function(function), outliner(outliner),
-        draft{kind, function.getLoc(), {}, {}} {}
-
-  FailureOr<Draft> run() {
-    if (!llvm::hasSingleElement(function.getBody()))
-      return function.emitOpError("expects one block");
-    for (BlockArgument argument : function.getArguments())
-      if (failed(addInput(argument)))
-        return failure();
-    for (Operation &op : function.getBody().front()) {
-      LogicalResult status =
-          llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case([&](mm1::LoadWeightOp load) {
-                return bind(load.getValue(),
-                            {std::nullopt, load.getWeightAttr(),
-                             typeOf(load.getValue()), false});
-              })
-              .Case([&](mm1::LoadStateOp load) { return addLoad(load); })
-              .Case([&](mm1::StoreStateOp store) { return addStore(store); })
-              .Case([&](mm1::ClusterOp cluster) { return addLaunch(cluster); })
-              .Case([&](func::ReturnOp end) { return addOutputs(end); })
-              .Default([&](Operation *other) {
-                return other->emitOpError(
-                    "stands outside of a cluster; the plan has no launch for "
-                    "it (run the fuse phase first)");
-              });
-      if (failed(status))
-        return failure();
-    }
-    for (auto &[name, state] : states)
-      if (state.changed && !state.stored)
-        return state.current.getDefiningOp()->emitOpError()
-               << "changes @" << name.getValue()
-               << ", but no 'mm1.store_state' follows: states change in place";
-    return std::move(draft);
-  }
-
-private:
-  struct State {
-    Value current;
-    bool changed = false, stored = true;
-  };
-
-  static RankedTensorType typeOf(Value value) {
-    return cast<RankedTensorType>(value.getType());
-  }
-
-  LogicalResult bind(Value value, DraftArgument argument) {
-    arguments.try_emplace(value, std::move(argument));
-    return success();
-  }
-
-  unsigned addBuffer(Value value, VirtualBuffer buffer) {
-    unsigned index = draft.buffers.size();
-    buffer.type = typeOf(value);
-    draft.buffers.push_back(buffer);
-    (void)bind(value, {index, {}, typeOf(value), false});
-    return index;
-  }
-
-  LogicalResult addInput(BlockArgument argument) {
-    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                      "mm1.name");
-    std::optional<Rows> rows =
-        llvm::StringSwitch<std::optional<Rows>>(name ? name.getValue() : "")
-            .Cases({"tokens", "positions", "rows"}, Rows::Tokens)
-            .Case("slots", Rows::Sequences)
-            .Case("pages", Rows::Slots)
-            .Case("starts", Rows::SequenceBounds)
-            .Case("hidden", Rows::Hidden)
-            .Default(std::nullopt);
-    if (!rows)
-      return function.emitOpError()
-             << "expects argument " << argument.getArgNumber()
-             << " to have an 'mm1.name' of tokens, positions, rows, slots, "
-                "pages, starts or hidden, found "
-             << (name ? name.getValue() : "nothing");
-    addBuffer(argument, {{}, *rows, name.getValue(), PortRole::Input, 0, 0});
-    return success();
-  }
-
-  LogicalResult addLoad(mm1::LoadStateOp load) {
-    State &state = states[load.getStateAttr().getAttr()];
-    if (state.changed && !state.stored)
-      return load.emitOpError() << "reads " << load.getStateAttr()
-                                << " between its change and the store";
-    state.current = load.getResult();
-    return bind(load.getResult(), {std::nullopt, load.getStateAttr(),
-                                   typeOf(load.getResult()), true});
-  }
-
-  LogicalResult addStore(mm1::StoreStateOp store) {
-    auto found = arguments.find(store.getValue());
-    State &state = states[store.getStateAttr().getAttr()];
-    if (found == arguments.end() ||
-        found->second.symbol != store.getStateAttr() ||
-        state.current != store.getValue())
-      return store.emitOpError()
-             << "stores a value that is not the latest one of "
-             << store.getStateAttr() << "; states change in place";
-    state.stored = true;
-    return success();
-  }
-
-  LogicalResult addLaunch(mm1::ClusterOp cluster) {
-    DictionaryAttr schedule = cluster.getScheduleAttr();
-    auto tasks = schedule ? schedule.getAs<IntegerAttr>("tasks") : nullptr;
-    auto per = schedule ? schedule.getAs<IntegerAttr>("per") : nullptr;
-    auto unitName = schedule ? schedule.getAs<StringAttr>("unit") : nullptr;
-    std::optional<GridUnit> unit =
-        unitName ? symbolizeGridUnit(unitName.getValue()) : std::nullopt;
-    if (!tasks || !per || !unit)
-      return cluster.emitOpError("expects a schedule with tasks, unit and per; "
-                                 "run mm1-schedule-clusters first");
-    int64_t step = draft.launches.size();
-    DraftLaunch launch{outliner.outline(cluster),
-                       {},
-                       {},
-                       tasks.getInt(),
-                       per.getInt(),
-                       *unit,
-                       labelOf(cluster),
-                       cluster.getLoc()};
-    for (Value input : cluster.getInputs()) {
-      DraftArgument &argument = arguments.find(input)->second;
-      if (argument.isState &&
-          states[argument.symbol.getAttr()].current != input)
-        return cluster.emitOpError() << "reads a value of " << argument.symbol
-                                     << " that was overwritten in place";
-      if (argument.buffer)
-        draft.buffers[*argument.buffer].last = step;
-      launch.args.push_back(argument);
-    }
-    SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
-    for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
-      const auto *pair = llvm::find_if(
-          inPlace, [&](auto candidate) { return candidate.result == i; });
-      if (pair == inPlace.end()) {
-        unsigned index = addBuffer(
-            output, {{}, Rows::Tokens, {}, PortRole::Input, step, step});
-        launch.args.push_back({index, {}, typeOf(output), false});
-        continue;
-      }
-      DraftArgument state = launch.args[pair->input];
-      if (!state.isState)
-        return cluster.emitOpError() << "makes the next value of a state, but "
-                                        "its input is not a loaded state";
-      states[state.symbol.getAttr()] = {output, true, false};
-      (void)bind(output, state);
-    }
-    for (KernelParameter parameter : launch.kernel.getParameters())
-      launch.access.push_back(static_cast<int32_t>(parameter.access));
-    draft.launches.push_back(std::move(launch));
-    return success();
-  }
-
-  LogicalResult addOutputs(func::ReturnOp end) {
-    if (end.getNumOperands() != 1)
-      return end.emitOpError()
-             << "expects one value, found " << end.getNumOperands();
-    auto found = arguments.find(end.getOperand(0));
-    if (found == arguments.end() || !found->second.buffer ||
-        !draft.buffers[*found->second.buffer].port.empty())
-      return end.emitOpError("expects a value that a cluster made");
-    VirtualBuffer &buffer = draft.buffers[*found->second.buffer];
-    buffer.port = draft.kind == EntryKind::Head ? "logits" : "hidden";
-    buffer.role = PortRole::Output;
-    return success();
-  }
-
-  func::FuncOp function;
-  KernelOutliner &outliner;
-  Draft draft;
-  DenseMap<Value, DraftArgument> arguments;
-  llvm::MapVector<StringAttr, State> states;
-};
-
-//===------------------------------- Buckets ------------------------------===//
-
-/// 1, 2, 4, ..., most.
-SmallVector<int64_t> powers(int64_t first, int64_t factor, int64_t most) {
-  SmallVector<int64_t> sizes;
-  for (int64_t size = first; size < most; size *= factor)
-    sizes.push_back(size);
-  sizes.push_back(most);
-  return sizes;
-}
-
-/// Rows of the largest head bucket when prefill asks for many logits at once.
-constexpr int64_t kManyRows = 64;
-
-SmallVector<Bucket> bucketsOf(EntryKind kind, const Sizes &sizes) {
-  SmallVector<Bucket> buckets;
-  switch (kind) {
-  case EntryKind::Decode:
-    for (int64_t size : powers(1, 2, sizes.maxSequences))
-      buckets.push_back({size, size});
-    break;
-  case EntryKind::Prefill:
-    for (int64_t size : powers(16, 4, sizes.maxPrefill))
-      buckets.push_back({size, std::min(size, sizes.maxSequences)});
-    break;
-  case EntryKind::Head:
-    for (int64_t size : powers(1, 2, sizes.maxSequences))
-      buckets.push_back({size, size});
-    if (int64_t many = std::min(kManyRows, sizes.maxPrefill);
-        many > sizes.maxSequences)
-      buckets.push_back({many, sizes.maxSequences});
-    break;
-  }
-  return buckets;
-}
-
-//===-------------------------------- Ports -------------------------------===//
-
-struct Port {
-  RankedTensorType type;
-  int64_t bytes = 0, offset = 0;
-};
-using Ports = llvm::MapVector<StringRef, Port>;
-
-/// Collects the names of all drafts and places them from 0 on.
-FailureOr<int64_t> placePorts(ArrayRef<Draft> drafts, const Sizes &sizes,
-                              Ports &ports) {
-  for (const Draft &draft : drafts)
-    for (const VirtualBuffer &buffer : draft.buffers) {
-      if (buffer.port.empty())
-        continue;
-      Port &port = ports[buffer.port];
-      if (port.type && port.type != buffer.type)
-        return emitError(draft.location)
-               << "has '" << buffer.port << "' as " << buffer.type
-               << ", but another entry has it as " << port.type;
-      port.type = buffer.type;
-      for (Bucket bucket : bucketsOf(draft.kind, sizes))
-        port.bytes = std::max(port.bytes, sizes.bytesOf(buffer, bucket));
-    }
-  int64_t end = 0;
-  for (auto &[name, port] : ports) {
-    port.offset = end;
-    end += port.bytes;
-  }
-  return end;
-}
 
 //===------------------------------- Entries ------------------------------===//
 
@@ -369,7 +46,7 @@ public:
     for (auto [i, buffer] : llvm::enumerate(draft.buffers))
       if (!buffer.port.empty())
         makeBuffer(i, draft.location);
-    for (const DraftLaunch &launch : draft.launches) {
+    for (const DraftStep &launch : draft.steps) {
       SmallVector<Value> args;
       for (const DraftArgument &argument : launch.args)
         args.push_back(valueOf(argument, launch.location));
@@ -471,7 +148,7 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
       if (!kind)
         return function.emitOpError(
             "expects an 'mm1.entry' of \"decode\", \"prefill\" or \"head\"");
-      FailureOr<Draft> draft = Drafter(function, *kind, outliner).run();
+      FailureOr<Draft> draft = draftFunction(function, *kind, outliner);
       if (failed(draft))
         return failure();
       drafts.push_back(std::move(*draft));

@@ -286,3 +286,33 @@ plan.entry @e decode tokens = 2 sequences = 2 rank = 0 {
   // expected-error @+1 {{expects the name of a function}}
   plan.host_call "" ()
 }
+
+// -----
+
+plan.limits max_sequences = 2 max_context = 1 max_prefill = 4 page_tokens = 64 pages = 1 arena_bytes = 640
+mm1.state recurrent @s : tensor<?x1x4x4xf32>
+mm1.weight @w : tensor<1xf32> = #mm1.recipe<sources = [#mm1.source<"s" : tensor<1xf32>>], steps = []>
+// The state is written, also where its next value is not yielded.
+// expected-note @+1 {{@k is here}}
+plan.kernel @k {
+^bb0(%x: tensor<?x12xf32>, %w: tensor<1xf32>, %s: tensor<?x1x4x4xf32>, %v: tensor<?xi32>):
+  %y = mm1.cluster recurrence (%x, %w, %s, %v)
+      : (tensor<?x12xf32>, tensor<1xf32>, tensor<?x1x4x4xf32>, tensor<?xi32>) -> tensor<?x4xf32> {
+  ^bb0(%a: tensor<?x12xf32>, %b: tensor<1xf32>, %c: tensor<?x1x4x4xf32>, %d: tensor<?xi32>):
+    %0, %1 = mm1.lightning_attention %a, %b, %c batch(%d, %d, %d)
+        : (tensor<?x12xf32>, tensor<1xf32>, tensor<?x1x4x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
+          -> (tensor<?x4xf32>, tensor<?x1x4x4xf32>)
+    mm1.yield %0 : tensor<?x4xf32>
+  }
+}
+// launch C2
+plan.entry @dropped_state_c2 decode tokens = 2 sequences = 2 rank = 0 {
+  %x = plan.buffer input "x" at 0 bytes = 256 rows = 2 : tensor<?x12xf32>
+  %v = plan.buffer input "v" at 256 bytes = 64 rows = 2 : tensor<?xi32>
+  %w = plan.weight_ref @w : tensor<1xf32>
+  %s = plan.state_ref @s : tensor<?x1x4x4xf32>
+  %y = plan.buffer at 320 bytes = 256 rows = 2 : tensor<?x4xf32>
+  // expected-error @+1 {{passes argument 2 to read, but k is to update it}}
+  plan.launch @k (read %x : tensor<?x12xf32>, read %w : tensor<1xf32>, read %s : tensor<?x1x4x4xf32>, read %v : tensor<?xi32>,
+      write %y : tensor<?x4xf32>) tasks = 1 unit = sequences per = 1
+}

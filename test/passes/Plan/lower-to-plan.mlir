@@ -85,7 +85,7 @@ module attributes {mm1.compute = "f32", mm1.ranks = 1 : i64} {
 
   func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}, %positions: tensor<?xi32> {mm1.name = "positions"},
       %starts: tensor<?xi32> {mm1.name = "starts"}, %slots: tensor<?xi32> {mm1.name = "slots"},
-      %pages: tensor<?x?xi32> {mm1.name = "pages"}) -> tensor<?x32xf32> attributes {mm1.entry = "decode"} {
+      %pages: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xf32> {mm1.name = "hidden"}) attributes {mm1.entry = "decode"} {
     %table = mm1.load_weight @embed_tokens : tensor<8x32xf32>
     %x = mm1.cluster elementwise (%tokens, %table) schedule {tasks = 1 : i64, unit = "tokens", per = 1 : i64}
         : (tensor<?xi32>, tensor<8x32xf32>) -> tensor<?x32xf32> {
@@ -135,7 +135,7 @@ module attributes {mm1.compute = "f32", mm1.ranks = 1 : i64} {
     return %h : tensor<?x32xf32>
   }
 
-  func.func @prefill(%tokens: tensor<?xi32> {mm1.name = "tokens"}) -> tensor<?x32xf32> attributes {mm1.entry = "prefill"} {
+  func.func @prefill(%tokens: tensor<?xi32> {mm1.name = "tokens"}) -> (tensor<?x32xf32> {mm1.name = "hidden"}) attributes {mm1.entry = "prefill"} {
     %table = mm1.load_weight @embed_tokens : tensor<8x32xf32>
     %x = mm1.cluster elementwise (%tokens, %table) schedule {tasks = 1 : i64, unit = "tokens", per = 8 : i64}
         : (tensor<?xi32>, tensor<8x32xf32>) -> tensor<?x32xf32> {
@@ -146,7 +146,7 @@ module attributes {mm1.compute = "f32", mm1.ranks = 1 : i64} {
     return %x : tensor<?x32xf32>
   }
 
-  func.func @head(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}, %rows: tensor<?xi32> {mm1.name = "rows"}) -> tensor<?x40xf32>
+  func.func @head(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}, %rows: tensor<?xi32> {mm1.name = "rows"}) -> (tensor<?x40xf32> {mm1.name = "logits"})
       attributes {mm1.entry = "head"} {
     %x = mm1.cluster elementwise (%hidden, %rows) schedule {tasks = 1 : i64, unit = "tokens", per = 1 : i64}
         : (tensor<?x32xf32>, tensor<?xi32>) -> tensor<?x32xf32> {
