@@ -3,6 +3,7 @@
 // decode, prefill and head; it leaves here as a plan.
 //===---------------------------------------------------------------------------===//
 #include "passes/Pipeline.h"
+#include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 #include "passes/Plan/Passes.h"
 
@@ -27,6 +28,7 @@ void addQuantize(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addFuse(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createInlineHead());
   manager.addNestedPass<func::FuncOp>(createMergeLinears());
   manager.addNestedPass<func::FuncOp>(createFormClusters());
   manager.addPass(createTileWeights({options.target}));
@@ -36,8 +38,17 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addPlan(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(plan::createLowerToPlan(
-      {options.maxSequences, options.maxContext, options.prefillTokens}));
+  plan::LowerToPlanOptions lower;
+  lower.maxSequences = options.maxSequences;
+  lower.maxContext = options.maxContext;
+  lower.prefillTokens = options.prefillTokens;
+  if (const Target *target = findTarget(options.target)) {
+    lower.device = target->name;
+    lower.pageImage = target->pageImage;
+    lower.spareUnits = target->spareUnits;
+    lower.selectsOnHost = target->selectsOnHost;
+  }
+  manager.addPass(plan::createLowerToPlan(lower));
   manager.addPass(plan::createVerifyPlan());
 }
 

@@ -37,6 +37,10 @@ struct InPlaceResult {
 /// What a cluster changes in place, in the order of its ops.
 SmallVector<InPlaceResult> inPlaceResults(mm1::ClusterOp cluster);
 
+/// What a kernel of this cluster takes: the inputs, then the results that are
+/// not written in place.
+SmallVector<KernelParameter> kernelParameters(mm1::ClusterOp cluster);
+
 } // namespace mlir::plan
 
 #include "dialects/Plan/PlanInterfaces.h.inc"
@@ -55,8 +59,8 @@ LimitsOp getLimits(ModuleOp module);
 
 /// What all entries together must keep, besides what each keeps alone: a name
 /// has one place in the arena whatever the bucket, no buffer without a name
-/// lies where another entry has a name, every bucket exists on every rank, and
-/// ranks agree in their collectives.
+/// lies where another entry has a name, and every bucket exists in every
+/// pipeline stage.
 LogicalResult verifyPlan(ModuleOp module);
 
 } // namespace mlir::plan

@@ -34,6 +34,9 @@ static Target cpu() {
       .flopsPerSecond = 200e9,
       .taskSeconds = 0.5e-6,
       .manyTokens = 512,
+      .pageImage = "cpu-1",
+      .spareUnits = 0,
+      .selectsOnHost = true,
   };
 }
 
@@ -64,6 +67,9 @@ static Target gpu(StringRef name, ArrayRef<int64_t> multiprocessors,
       .flopsPerSecond = flopsPerSecond * share,
       .taskSeconds = 0.3e-6,
       .manyTokens = 512,
+      .pageImage = "gpu-1",
+      .spareUnits = 1,
+      .selectsOnHost = false,
   };
 }
 

@@ -48,6 +48,11 @@ struct Target {
   double taskSeconds;          // taking a task from the queue
   int64_t manyTokens; // of a prefill step that schedules are ranked for
 
+  // Plan.
+  StringRef pageImage;  // how keys and values lie in a page
+  int64_t spareUnits;   // slots, and pages, for rows that the device drops
+  bool selectsOnHost;   // the runtime chooses candidates, not a kernel
+
   int64_t depth(Type element) const {
     return element.isInteger(8) ? depthI8
            : element.isBF16()   ? depthBF16

@@ -27,10 +27,14 @@ constexpr std::pair<StringLiteral, Rows> kInputs[] = {
 constexpr StringLiteral kOutputs[] = {"hidden", "logits", "candidate_values",
                                       "candidate_ids", "candidate_sums"};
 
+/// Threads of a GPU that go together.
+constexpr int64_t kWarpThreads = 32;
+
 class Drafter {
 public:
-  Drafter(func::FuncOp function, EntryKind kind, KernelOutliner &outliner)
-      : function(function), outliner(outliner),
+  Drafter(func::FuncOp function, EntryKind kind, const StepRules &rules,
+          KernelOutliner &outliner)
+      : function(function), rules(rules), outliner(outliner),
         draft{kind, function.getLoc(), {}, {}} {}
 
   FailureOr<Draft> run() {
@@ -49,7 +53,7 @@ public:
               })
               .Case([&](mm1::LoadStateOp load) { return addLoad(load); })
               .Case([&](mm1::StoreStateOp store) { return addStore(store); })
-              .Case([&](mm1::ClusterOp cluster) { return addLaunch(cluster); })
+              .Case([&](mm1::ClusterOp cluster) { return addStep(cluster); })
               .Case([&](func::ReturnOp end) { return addOutputs(end); })
               .Default([&](Operation *other) {
                 return other->emitOpError(
@@ -130,25 +134,36 @@ private:
     return success();
   }
 
-  LogicalResult addLaunch(mm1::ClusterOp cluster) {
+  LogicalResult addStep(mm1::ClusterOp cluster) {
     DictionaryAttr schedule = cluster.getScheduleAttr();
-    auto tasks = schedule ? schedule.getAs<IntegerAttr>("tasks") : nullptr;
-    auto per = schedule ? schedule.getAs<IntegerAttr>("per") : nullptr;
+    auto number = [&](StringRef key) {
+      return schedule ? schedule.getAs<IntegerAttr>(key) : nullptr;
+    };
+    auto tasks = number("tasks"), per = number("per");
     auto unitName = schedule ? schedule.getAs<StringAttr>("unit") : nullptr;
     std::optional<GridUnit> unit =
         unitName ? symbolizeGridUnit(unitName.getValue()) : std::nullopt;
     if (!tasks || !per || !unit)
       return cluster.emitOpError("expects a schedule with tasks, unit and per; "
                                  "run mm1-schedule-clusters first");
-    int64_t step = draft.steps.size();
-    DraftStep launch{outliner.outline(cluster),
-                     {},
-                     {},
-                     tasks.getInt(),
-                     per.getInt(),
-                     *unit,
-                     labelOf(cluster),
-                     cluster.getLoc()};
+    auto grain = number("grain"), warps = number("warps");
+    int64_t index = draft.steps.size();
+    DraftStep step{.kernel = {},
+                   .call = hostCallOf(cluster, rules.selectsOnHost),
+                   .args = {},
+                   .access = {},
+                   .tasks = tasks.getInt(),
+                   .per = per.getInt(),
+                   .grain = grain ? grain.getInt() : 0,
+                   .unit = *unit,
+                   .threads = 0,
+                   .label = labelOf(cluster),
+                   .location = cluster.getLoc()};
+    if (!step.call) {
+      step.kernel = outliner.outline(cluster);
+      if (rules.device == DeviceKind::CUDA)
+        step.threads = kWarpThreads * (warps ? warps.getInt() : 1);
+    }
     for (Value input : cluster.getInputs()) {
       DraftArgument &argument = arguments.find(input)->second;
       if (argument.isState &&
@@ -156,35 +171,35 @@ private:
         return cluster.emitOpError() << "reads a value of " << argument.symbol
                                      << " that was overwritten in place";
       if (argument.buffer)
-        draft.buffers[*argument.buffer].last = step;
-      launch.args.push_back(argument);
+        draft.buffers[*argument.buffer].last = index;
+      step.args.push_back(argument);
     }
     SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
     for (InPlaceResult pair : inPlace)
       if (!pair.result)
         return cluster.emitOpError()
-               << "changes " << launch.args[pair.input].symbol
+               << "changes " << step.args[pair.input].symbol
                << " in place, but does not yield its next value; yield it, "
                   "and store it behind the cluster";
     for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
       const auto *pair = llvm::find_if(
           inPlace, [&](auto candidate) { return candidate.result == i; });
       if (pair == inPlace.end()) {
-        unsigned index = addBuffer(
-            output, {{}, Rows::Tokens, {}, PortRole::Input, step, step});
-        launch.args.push_back({index, {}, typeOf(output), false});
+        unsigned buffer = addBuffer(
+            output, {{}, Rows::Tokens, {}, PortRole::Input, index, index});
+        step.args.push_back({buffer, {}, typeOf(output), false});
         continue;
       }
-      DraftArgument state = launch.args[pair->input];
+      DraftArgument state = step.args[pair->input];
       if (!state.isState)
         return cluster.emitOpError() << "makes the next value of a state, but "
                                         "its input is not a loaded state";
       states[state.symbol.getAttr()] = {output, true, false};
       (void)bind(output, state);
     }
-    for (KernelParameter parameter : launch.kernel.getParameters())
-      launch.access.push_back(static_cast<int32_t>(parameter.access));
-    draft.steps.push_back(std::move(launch));
+    for (KernelParameter parameter : kernelParameters(cluster))
+      step.access.push_back(static_cast<int32_t>(parameter.access));
+    draft.steps.push_back(std::move(step));
     return success();
   }
 
@@ -210,6 +225,7 @@ private:
   }
 
   func::FuncOp function;
+  const StepRules &rules;
   KernelOutliner &outliner;
   Draft draft;
   DenseMap<Value, DraftArgument> arguments;
@@ -219,6 +235,7 @@ private:
 } // namespace
 
 FailureOr<Draft> plan::draftFunction(func::FuncOp function, EntryKind kind,
+                                     const StepRules &rules,
                                      KernelOutliner &outliner) {
-  return Drafter(function, kind, outliner).run();
+  return Drafter(function, kind, rules, outliner).run();
 }

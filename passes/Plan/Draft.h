@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "passes/Plan/HostCalls.h"
 #include "passes/Plan/OutlineKernels.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -38,12 +39,15 @@ struct DraftArgument {
   bool isState = false;
 };
 
+/// A launch of a kernel, or a host call.
 struct DraftStep {
   KernelOp kernel;
+  std::optional<HostCall> call; ///< instead of a kernel
   SmallVector<DraftArgument> args;
   SmallVector<int32_t> access;
-  int64_t tasks, per;
+  int64_t tasks, per, grain;
   GridUnit unit;
+  int64_t threads; ///< of a block; 0 on a cpu
   std::string label;
   Location location;
 };
@@ -55,10 +59,17 @@ struct Draft {
   std::vector<DraftStep> steps;
 };
 
+/// What the target of a plan asks of its steps.
+struct StepRules {
+  DeviceKind device = DeviceKind::CPU;
+  bool selectsOnHost = true;
+};
+
 /// Reads one function of the fuse phase. An error on the op that a plan cannot
 /// say: outside of a cluster, without a schedule, or against the rule that
 /// states change in place.
 FailureOr<Draft> draftFunction(func::FuncOp function, EntryKind kind,
+                               const StepRules &rules,
                                KernelOutliner &outliner);
 
 } // namespace mlir::plan

@@ -41,30 +41,35 @@ public:
         (stringifyEntryKind(draft.kind) + "_" + std::to_string(bucket.tokens))
             .str();
     auto entry = EntryOp::create(builder, draft.location, name, draft.kind,
-                                 bucket.tokens, bucket.sequences, /*rank=*/0);
+                                 bucket.tokens, bucket.sequences, /*stage=*/0);
     builder.setInsertionPointToStart(&entry.getBody().emplaceBlock());
     for (auto [i, buffer] : llvm::enumerate(draft.buffers))
       if (!buffer.port.empty())
         makeBuffer(i, draft.location);
-    for (const DraftStep &launch : draft.steps) {
-      SmallVector<Value> args;
-      for (const DraftArgument &argument : launch.args)
-        args.push_back(valueOf(argument, launch.location));
-      StringAttr label = launch.label.empty()
-                             ? StringAttr()
-                             : builder.getStringAttr(launch.label);
-      LaunchOp::create(builder, launch.location,
-                       FlatSymbolRefAttr::get(launch.kernel), args,
-                       builder.getDenseI32ArrayAttr(launch.access),
-                       builder.getI64IntegerAttr(launch.tasks),
-                       GridUnitAttr::get(builder.getContext(), launch.unit),
-                       builder.getI64IntegerAttr(launch.per), label,
-                       builder.getI64IntegerAttr(0));
-    }
+    for (const DraftStep &step : draft.steps)
+      writeStep(step);
     return end;
   }
 
 private:
+  void writeStep(const DraftStep &step) {
+    SmallVector<Value> args;
+    for (const DraftArgument &argument : step.args)
+      args.push_back(valueOf(argument, step.location));
+    StringAttr label =
+        step.label.empty() ? StringAttr() : builder.getStringAttr(step.label);
+    if (step.call)
+      HostCallOp::create(builder, step.location, step.call->callee, args,
+                         step.access, step.call->numbers, step.tasks, step.unit,
+                         step.per, label);
+    else
+      LaunchOp::create(builder, step.location,
+                       KernelOp(step.kernel).getSymName(), args,
+                       step.access, step.tasks, step.unit, step.per, step.grain,
+                       step.threads, /*shared_bytes=*/0, /*workspace_bytes=*/0,
+                       /*early_start=*/false, label);
+  }
+
   int64_t place(int64_t base) {
     std::vector<LiveBuffer> live;
     for (const VirtualBuffer &buffer : draft.buffers)
@@ -138,7 +143,14 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     FailureOr<int64_t> pageTokens = findPageTokens(module);
     if (failed(pageTokens) || failed(checkOptions(module)))
       return failure();
-    KernelOutliner outliner(module);
+    bool isCPU = device == "cpu";
+    StepRules rules{isCPU ? DeviceKind::CPU : DeviceKind::CUDA, selectsOnHost};
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    auto kernels = KernelModuleOp::create(
+        builder, module.getLoc(), "kernels", rules.device,
+        isCPU ? StringAttr() : builder.getStringAttr(device),
+        FlatSymbolRefAttr());
+    KernelOutliner outliner(module, kernels);
     std::vector<Draft> drafts;
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
@@ -148,7 +160,7 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
       if (!kind)
         return function.emitOpError(
             "expects an 'mm1.entry' of \"decode\", \"prefill\" or \"head\"");
-      FailureOr<Draft> draft = draftFunction(function, *kind, outliner);
+      FailureOr<Draft> draft = draftFunction(function, *kind, rules, outliner);
       if (failed(draft))
         return failure();
       drafts.push_back(std::move(*draft));
@@ -160,16 +172,21 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     if (failed(base))
       return failure();
     int64_t arenaBytes = std::max<int64_t>(*base, kAlignment);
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    builder.setInsertionPointToEnd(module.getBody());
     for (const Draft &draft : drafts)
       for (Bucket bucket : bucketsOf(draft.kind, sizes))
         arenaBytes = std::max(
             arenaBytes,
             EntryWriter(builder, draft, bucket, sizes, ports).run(*base));
+    auto candidates = ports.find("candidate_ids");
+    auto ranks = module->getAttrOfType<IntegerAttr>("mm1.ranks");
     builder.setInsertionPointToStart(module.getBody());
-    LimitsOp::create(builder, module.getLoc(), maxSequences, maxContext,
-                     prefillTokens, *pageTokens,
-                     maxSequences * sizes.pageColumns, arenaBytes);
+    LimitsOp::create(
+        builder, module.getLoc(), maxSequences, maxContext, prefillTokens,
+        *pageTokens, maxSequences * sizes.pageColumns, arenaBytes,
+        candidates == ports.end() ? 1 : candidates->second.type.getDimSize(1),
+        pageImage, spareUnits, spareUnits,
+        ArrayRef<int64_t>{1, 1, ranks ? ranks.getInt() : 1});
     for (func::FuncOp function : functions)
       function.erase();
     module->setAttr("plan.metrics",

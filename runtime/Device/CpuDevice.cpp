@@ -1,6 +1,7 @@
 //===- CpuDevice.cpp - Run a plan on this machine's processor ------------------===//
 #include "runtime/Device/CpuDevice.h"
 #include "runtime/Device/CpuLevel.h"
+#include "runtime/Device/HostFunctions.h"
 #include "runtime/Support/Json.h" // inQuotes
 
 #include <algorithm>
@@ -92,43 +93,47 @@ Status CpuDevice::load(const Artifact &artifact) {
 
 Status CpuDevice::loadKernels(const Artifact &artifact) {
   const Plan &plan = artifact.plan();
-  if (artifact.manifest().device != "cpu")
-    return machineError(
-        artifact.folder() + ": built for device " +
-        inQuotes(artifact.manifest().device) +
-        "; this mm1-run has only 'cpu'; recompile with --target cpu");
+  auto module = std::find_if(
+      plan.modules.begin(), plan.modules.end(), [](const Plan::Module &each) {
+        return each.device == DeviceKind::CPU && !each.hostOf;
+      });
+  if (module == plan.modules.end())
+    return machineError(artifact.folder() +
+                        ": has no kernels for a cpu; recompile with "
+                        "--target cpu");
   std::vector<std::string_view> supported = supportedCpuLevels();
   if (!options.level.empty() && std::find(supported.begin(), supported.end(),
                                           options.level) == supported.end())
     return machineError("this processor does not run level " +
                         inQuotes(options.level) +
                         "; it runs: " + join(supported));
+  const Plan::Variant *variant = nullptr;
   for (std::string_view level : supported)
-    if (chosenLevel.empty() &&
-        (options.level.empty() || level == options.level) &&
-        artifact.has("kernels/cpu-" + std::string(level) + ".so"))
-      chosenLevel = level;
-  if (chosenLevel.empty()) {
+    if (!variant && (options.level.empty() || level == options.level))
+      variant = module->variant(level);
+  if (!variant) {
     std::vector<std::string_view> built;
-    for (const Manifest::File &file : artifact.manifest().files)
-      if (file.path.starts_with("kernels/"))
-        built.push_back(std::string_view(file.path).substr(8));
+    for (const Plan::Variant &each : module->variants)
+      built.push_back(each.name);
     return machineError(
-        artifact.folder() + ": has kernels " + join(built) +
+        artifact.folder() + ": has kernels for " + join(built) +
         "; this processor runs: " +
         (options.level.empty() ? join(supported) : options.level) +
         "; recompile with --target cpu");
   }
 
-  std::string path = artifact.path("kernels/cpu-" + chosenLevel + ".so");
+  chosenLevel = variant->name;
+  std::string path = artifact.path(variant->path);
   if (path.front() != '/')
     path = "./" + path; // dlopen searches for names without a slash
   library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return machineError(path + ": cannot be loaded: " + ::dlerror());
+  auto number = uint32_t(module - plan.modules.begin());
   for (const Plan::Kernel &kernel : plan.kernels) {
-    void *symbol = ::dlsym(library, kernel.symbol.c_str());
-    if (!symbol)
+    void *symbol = nullptr;
+    if (kernel.module == number &&
+        !(symbol = ::dlsym(library, kernel.symbol.c_str())))
       return inputError(path + ": has no kernel " + inQuotes(kernel.symbol) +
                         ", which plan.bin calls");
     kernels.push_back(reinterpret_cast<KernelFunction>(symbol));
@@ -141,13 +146,68 @@ Status CpuDevice::loadKernels(const Artifact &artifact) {
   return Status::ok();
 }
 
-Expected<uint32_t> CpuDevice::addProgram(std::span<const Launch> launches) {
+/// A copy as a kernel: (from, to, numbers), numbers = {bytes}.
+static void copyBuffer(void *const *buffers, const int64_t *, int64_t, int64_t,
+                       void *) {
+  std::memcpy(buffers[1], buffers[0],
+              size_t(static_cast<const int64_t *>(buffers[2])[0]));
+}
+
+/// What runs `step`; null for a step that is done by standing in its place: all
+/// steps run one after the other, so a signal is given when its wait comes.
+Expected<KernelFunction> CpuDevice::functionOf(const Plan::Entry &entry,
+                                               const Plan::Step &step,
+                                               Work &work) const {
+  work.grid = {1, GridUnit::One, 1};
+  if (auto *launch = step.as<Plan::Launch>()) {
+    work.grid = launch->grid;
+    if (!kernels[launch->kernel])
+      return inputError("step " + inQuotes(step.label) +
+                        " runs a kernel of another device");
+    return kernels[launch->kernel];
+  }
+  if (auto *call = step.as<Plan::HostCall>()) {
+    const HostFunction *function = findHostFunction(call->callee);
+    if (!function)
+      return inputError("plan.bin calls " + inQuotes(call->callee) +
+                        ", which this mm1-run lacks; use a newer one, or "
+                        "recompile");
+    work.grid = call->grid;
+    work.numbers = call->numbers;
+    std::vector<uint64_t> sizes;
+    for (const Plan::Arg &arg : step.args)
+      sizes.push_back(arg.sizeBytes);
+    if (Status status = function->check(
+            sizes, call->numbers,
+            call->grid.count(entry.maxTokens, entry.maxSequences));
+        !status)
+      return status.takeError();
+    return function->function;
+  }
+  if (step.as<Plan::Copy>()) {
+    work.numbers = {int64_t(step.args[0].sizeBytes)};
+    return KernelFunction(copyBuffer);
+  }
+  if (step.as<Plan::Collective>())
+    return inputError("plan.bin has collectives, but this device is alone");
+  return KernelFunction(nullptr);
+}
+
+Expected<uint32_t> CpuDevice::addProgram(const Plan::Entry &entry,
+                                         std::span<const Buffers> buffers) {
   Program program;
-  for (const Launch &launch : launches) {
-    program.buffers.push_back(launch.buffers);
-    program.grids.push_back(launch.grid);
-    program.steps.push_back(
-        {kernels[launch.kernel], program.buffers.back().data(), 0});
+  for (uint32_t i = 0; i < entry.steps.size(); ++i) {
+    Work work{{}, buffers[i], {}, i};
+    auto function = functionOf(entry, entry.steps[i], work);
+    if (!function)
+      return function.takeError();
+    if (!*function)
+      continue;
+    program.works.push_back(std::move(work));
+    Work &kept = program.works.back();
+    if (!kept.numbers.empty())
+      kept.buffers.push_back(kept.numbers.data());
+    program.steps.push_back({*function, kept.buffers.data(), 0});
   }
   programs.push_back(std::move(program)); // the inner vectors keep their memory
   return uint32_t(programs.size() - 1);
@@ -156,7 +216,7 @@ Expected<uint32_t> CpuDevice::addProgram(std::span<const Launch> launches) {
 Status CpuDevice::run(uint32_t number, const Dims &dims) {
   Program &program = programs[number];
   for (size_t i = 0; i < program.steps.size(); ++i)
-    program.steps[i].tasks = uint32_t(program.grids[i].count(
+    program.steps[i].tasks = uint32_t(program.works[i].grid.count(
         uint64_t(dims[kDimTokens]), uint64_t(dims[kDimSequences])));
   pool->run(program.steps, dims.data());
   return Status::ok();

@@ -38,7 +38,8 @@ public:
   void *weightAddress(size_t weight) const override {
     return weights.address(weight);
   }
-  Expected<uint32_t> addProgram(std::span<const Launch> launches) override;
+  Expected<uint32_t> addProgram(const Plan::Entry &entry,
+                                std::span<const Buffers> buffers) override;
   Status run(uint32_t program, const Dims &dims) override;
   void write(void *to, const void *from, uint64_t sizeBytes) override;
   void read(void *to, const void *from, uint64_t sizeBytes) override;
@@ -61,13 +62,21 @@ protected:
   void free(std::byte *address, uint64_t sizeBytes) override;
 
 private:
+  /// What one step runs, with memory for what its pool step points to.
+  struct Work {
+    Plan::Grid grid;
+    Buffers buffers;
+    std::vector<int64_t> numbers; ///< behind the buffers of a host call
+    uint32_t planStep;            ///< in its entry
+  };
   struct Program {
     std::vector<ThreadPool::Step> steps;
-    std::vector<Plan::Grid> grids;
-    std::vector<std::vector<void *>> buffers;
+    std::vector<Work> works; ///< one a step
   };
   explicit CpuDevice(const Options &options) : options(options) {}
   Status loadKernels(const Artifact &artifact);
+  Expected<KernelFunction> functionOf(const Plan::Entry &entry,
+                                      const Plan::Step &step, Work &work) const;
 
   Options options;
   uint32_t numThreads = 1;

@@ -4,7 +4,7 @@
 //
 //   Device::Memory arena = *device->allocate(plan.arenaBytes, "arena");
 //   device->load(artifact);
-//   uint32_t program = *device->addProgram(launches);     // one per bucket
+//   uint32_t program = *device->addProgram(entry, buffers);   // one per bucket
 //   device->run(program, {tokens, sequences, pageColumns});   // per step: no allocation, no lock
 //
 // A GPU makes one graph of a program; the cpu device walks it with its threads. Addresses belong to the device: the
@@ -58,12 +58,8 @@ public:
     uint64_t bytes = 0;
   };
 
-  /// One launch with its device addresses, in the order of the kernel's arguments.
-  struct Launch {
-    uint32_t kernel; ///< index into Plan.kernels
-    Plan::Grid grid;
-    std::vector<void *> buffers;
-  };
+  /// The device addresses of a step's arguments, in order.
+  using Buffers = std::vector<void *>;
 
   virtual ~Device() = default;
 
@@ -80,8 +76,10 @@ public:
   /// The device address of plan().weights[weight].
   virtual void *weightAddress(size_t weight) const = 0;
 
-  /// Prepares a list of launches to be run often; its number.
-  virtual Expected<uint32_t> addProgram(std::span<const Launch> launches) = 0;
+  /// Prepares the steps of an entry to be run often; its number. `buffers` has
+  /// one list a step. Input error: a step that this device cannot do.
+  virtual Expected<uint32_t> addProgram(const Plan::Entry &entry,
+                                        std::span<const Buffers> buffers) = 0;
 
   /// Runs a program to its end: each launch sees all bytes that the launches before it wrote.
   virtual Status run(uint32_t program, const Dims &dims) = 0;

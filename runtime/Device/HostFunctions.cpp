@@ -6,7 +6,7 @@ namespace mm1 {
 
 const HostFunction *findHostFunction(std::string_view name) {
   static constexpr HostFunction kFunctions[] = {
-      {"top_candidates", topCandidates, checkTopCandidates}};
+      {kTopCandidates, topCandidates, checkTopCandidates}};
   for (const HostFunction &function : kFunctions)
     if (function.name == name)
       return &function;

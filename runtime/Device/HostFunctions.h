@@ -1,10 +1,6 @@
 //===- HostFunctions.h - What a plan may call by name --------------------------===//
-// plan.host_call names a function of the runtime: work that is no kernel of the
-// artifact. The cpu device knows
-//
-//   "top_candidates"   TopCandidates.h
-//
-// and runs them as tasks of its thread pool.
+// The functions of runtime/Artifact/HostCalls.h as the cpu device has them: it
+// runs them as tasks of its thread pool, like kernels.
 //===---------------------------------------------------------------------------===//
 #pragma once
 

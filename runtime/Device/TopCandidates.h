@@ -8,25 +8,13 @@
 //===---------------------------------------------------------------------------===//
 #pragma once
 
+#include "runtime/Artifact/HostCalls.h"
 #include "runtime/Artifact/KernelABI.h"
 #include "runtime/Device/HostFunctions.h"
 
 namespace mm1 {
 
-/// Numbers that topCandidates takes beside its buffers: sizes and the distances
-/// between rows, in elements.
-enum TopCandidatesNumber : uint32_t {
-  kTopVocabulary = 0,
-  kTopCount = 1, ///< k of the op: columns of values and ids
-  kTopLogitsStride = 2,
-  kTopValuesStride = 3,
-  kTopIdsStride = 4,
-  kTopSumsStride = 5,
-  kNumTopNumbers = 6,
-};
-
-/// \param buffers  logits, mask, counts, inverse_temperatures, values, ids,
-///                 sums, and the numbers above as int64_t
+/// \param buffers  those of HostCalls.h, and then its numbers as int64_t
 /// \param begin,end  rows
 void topCandidates(void *const *buffers, const int64_t *dims, int64_t begin,
                    int64_t end, void *scratch);

@@ -47,6 +47,14 @@ Status Session::load() {
   pages = input("pages");
   rows = input("rows");
   pageColumns = pages.columns;
+  // All ids may be chosen, and one candidate a row is enough: the best.
+  for (auto [name, value] :
+       {std::pair<std::string_view, int32_t>{"vocabulary_mask", -1},
+        {"candidate_counts", 1}}) {
+    Input port = input(name);
+    std::fill(port.values.begin(), port.values.end(), value);
+    upload(port, port.values.size());
+  }
   logitsPort = plan().output("logits");
   logitsAddress = arena.data() + logitsPort->offset;
   for (const Plan::Entry &entry : plan().entries)
@@ -65,19 +73,17 @@ Status Session::load() {
 }
 
 Status Session::addPrograms() {
-  std::vector<Device::Launch> launches;
   for (const Plan::Entry &entry : plan().entries) {
-    launches.clear();
-    for (const Plan::Launch &launch : entry.launches) {
-      Device::Launch resolved{launch.kernel, launch.grid, {}};
-      for (const Plan::Arg &arg : launch.args)
-        resolved.buffers.push_back(
+    std::vector<Device::Buffers> buffers;
+    for (const Plan::Step &step : entry.steps) {
+      Device::Buffers &addresses = buffers.emplace_back();
+      for (const Plan::Arg &arg : step.args)
+        addresses.push_back(
             arg.kind == ArgKind::Arena    ? arena.data() + arg.index
             : arg.kind == ArgKind::Weight ? machine->weightAddress(arg.index)
                                           : states[arg.index].data());
-      launches.push_back(std::move(resolved));
     }
-    auto number = machine->addProgram(launches);
+    auto number = machine->addProgram(entry, buffers);
     if (!number)
       return number.takeError();
     entryPrograms.push_back({&entry, *number});
@@ -250,6 +256,7 @@ Status Session::step(std::span<const Piece> batch, uint32_t count,
   upload(starts, sequence + 1);
   upload(slotNumbers, sequence);
   stepTokens = count;
+  hasLogits = kind == EntryKind::Decode;
   return machine->run(program(kind, count, sequence).number,
                       {count, sequence, int64_t(pageColumns)});
 }
@@ -295,6 +302,8 @@ Expected<LogitsView> Session::logits(uint32_t first, uint32_t count) {
                       " asked for; the last step had " +
                       std::to_string(stepTokens) + ", and at most " +
                       std::to_string(mostLogitRows) + " come at once");
+  if (hasLogits)
+    return viewLogits(first, count);
   for (uint32_t i = 0; i < count; ++i)
     rows.values[i] = int32_t(first + i);
   return runHead(count);
@@ -303,12 +312,21 @@ Expected<LogitsView> Session::logits(uint32_t first, uint32_t count) {
 Expected<LogitsView> Session::lastLogits() {
   if (stepLast.empty())
     return usageError("logits: there was no step yet");
+  if (hasLogits) // one token a sequence
+    return viewLogits(0, stepTokens);
   if (stepLast.size() > mostLogitRows)
     return usageError("logits: the last step had " +
                       std::to_string(stepLast.size()) + " sequences; at most " +
                       std::to_string(mostLogitRows) + " rows come at once");
   std::copy(stepLast.begin(), stepLast.end(), rows.values.begin());
   return runHead(uint32_t(stepLast.size()));
+}
+
+LogitsView Session::viewLogits(uint32_t first, uint32_t count) {
+  const void *data = machine->view(logitsAddress + first * logitsPort->rowBytes,
+                                   count * logitsPort->rowBytes);
+  return LogitsView{static_cast<const float *>(data), count, vocabSize(),
+                    logitsPort->rowBytes / sizeof(float)};
 }
 
 Expected<LogitsView> Session::runHead(uint32_t count) {
@@ -318,9 +336,7 @@ Expected<LogitsView> Session::runHead(uint32_t count) {
           machine->run(head.number, {count, 1, int64_t(pageColumns)});
       !status)
     return status.takeError();
-  const void *data = machine->view(logitsAddress, count * logitsPort->rowBytes);
-  return LogitsView{static_cast<const float *>(data), count, vocabSize(),
-                    logitsPort->rowBytes / sizeof(float)};
+  return viewLogits(0, count);
 }
 
 //===---------------------------------------------------------------------------===//

@@ -155,6 +155,7 @@ private:
   void growPages(uint32_t number, uint64_t length);
   Status step(std::span<const Piece> batch, uint32_t tokens, EntryKind kind);
   Expected<LogitsView> runHead(uint32_t count);
+  LogitsView viewLogits(uint32_t first, uint32_t count);
   void upload(const Input &input, size_t values);
   uint64_t pagesFor(uint64_t tokens) const {
     return (tokens + plan().pageTokens - 1) / plan().pageTokens;
@@ -181,6 +182,7 @@ private:
   std::vector<Piece> decodeBatch; // decode() as pieces
   std::vector<uint8_t> isInBatch; // by slot, for check()
   uint32_t stepTokens = 0;        // of the last step
+  bool hasLogits = false;         // it was a decode step, which makes them all
   std::vector<uint32_t> stepLast; // its pieces' last tokens
 };
 

@@ -70,11 +70,11 @@ struct Work {
   double operations = 0;                     // of one token
 };
 
-/// Bytes and elements of the weights among a launch's arguments.
+/// Bytes and elements of the weights among a step's arguments.
 std::pair<double, double> wholeWeights(const Plan &plan,
-                                       const Plan::Launch &launch) {
+                                       const Plan::Step &step) {
   double bytes = 0, elements = 0;
-  for (const Plan::Arg &arg : launch.args)
+  for (const Plan::Arg &arg : step.args)
     if (arg.kind == ArgKind::Weight) {
       const Plan::Weight &weight = plan.weights[arg.index];
       bytes += double(weight.sizeBytes);
@@ -83,18 +83,18 @@ std::pair<double, double> wholeWeights(const Plan &plan,
   return {bytes, elements};
 }
 
-/// `one` is the bucket of a single token with the same launches, `entry` the one that takes `tokens`.
+/// `one` is the bucket of a single token with the same steps, `entry` the one
+/// that takes `tokens`.
 Work workOf(const Plan &plan, const Plan::Entry &one, const Plan::Entry &entry,
             uint32_t tokens) {
   Work work;
-  for (size_t i = 0; i < entry.launches.size(); ++i) {
-    const Plan::Launch &launch = entry.launches[i];
-    double most = double(launch.weightBytes);
-    auto [bytes, elements] = wholeWeights(plan, launch);
+  for (size_t i = 0; i < entry.steps.size(); ++i) {
+    double most = double(entry.steps[i].weightBytes());
+    auto [bytes, elements] = wholeWeights(plan, entry.steps[i]);
     if (most == 0 || bytes == 0)
       continue;
     double single =
-        i < one.launches.size() ? double(one.launches[i].weightBytes) : most;
+        i < one.steps.size() ? double(one.steps[i].weightBytes()) : most;
     work.bytesAtMost += most;
     // A token meets the share `single / bytes` of the experts; the others' choices are taken as independent.
     work.bytesExpected +=
@@ -191,11 +191,14 @@ private:
     double seconds = median(times), total = 0;
     for (double time : times)
       total += time;
+    // A decode step is one token of the layers, and the head.
     const Plan::Entry &one = *plan().bucket(EntryKind::Decode, 1, 1),
                       &head = *plan().bucket(EntryKind::Head, 1, 1);
+    double headOperations = workOf(plan(), head, head, 1).operations;
     double operations =
-        workOf(plan(), one, one, 1).operations * arguments.promptTokens +
-        workOf(plan(), head, head, 1).operations;
+        (workOf(plan(), one, one, 1).operations - headOperations) *
+            arguments.promptTokens +
+        headOperations;
     prefillOperations = operations / seconds;
     report["prefill"] = {
         {"tokens", arguments.promptTokens},
@@ -238,24 +241,21 @@ private:
     Work work =
         workOf(plan(), *plan().bucket(EntryKind::Decode, 1, 1),
                *plan().bucket(EntryKind::Decode, tokens, tokens), tokens);
-    Work head = workOf(plan(), *plan().bucket(EntryKind::Head, 1, 1),
-                       *plan().bucket(EntryKind::Head, tokens, 1), tokens);
     double states =
         double(tokens) * 2 * double(plan().unitBytes(StateKind::Recurrent));
     double pages =
         double(tokens) * double(plan().unitBytes(StateKind::KVPages)) *
         (arguments.context + arguments.decodeTokens / 2.0) / plan().pageTokens;
     double seconds = median(times);
-    weightRate = (work.bytesExpected + head.bytesExpected) / seconds;
+    weightRate = work.bytesExpected / seconds;
     report["decode"] = {
         {"sequences", tokens},
         {"context", arguments.context},
         {"steps", times.size()},
         {"seconds_per_step", seconds},
         {"tokens_per_second", tokens / seconds},
-        {"weight_bytes_per_step_at_most", work.bytesAtMost + head.bytesAtMost},
-        {"weight_bytes_per_step_estimate",
-         work.bytesExpected + head.bytesExpected},
+        {"weight_bytes_per_step_at_most", work.bytesAtMost},
+        {"weight_bytes_per_step_estimate", work.bytesExpected},
         {"state_bytes_per_step", states},
         {"kv_bytes_per_step", pages},
         {"weight_bytes_per_second", weightRate},
@@ -293,7 +293,7 @@ private:
       for (size_t i = 0; i < steps.size(); ++i) {
         if (steps[i].runs == 0)
           continue;
-        const Plan::Launch &launch = program.entry->launches[i];
+        const Plan::Step &launch = program.entry->steps[i];
         std::string label = std::string(name(program.entry->kind)) + " ";
         for (char c : launch.label)
           if (c < '0' || c > '9')
@@ -302,7 +302,7 @@ private:
             label += '*';
         LaunchRow &row = rows[label];
         row.seconds += double(steps[i].wallNs) * 1e-9;
-        row.weightBytes += double(launch.weightBytes) * double(steps[i].runs);
+        row.weightBytes += double(launch.weightBytes()) * double(steps[i].runs);
         row.launches += 1;
         row.runs += steps[i].runs;
         row.tasks = std::max<uint64_t>(row.tasks, steps[i].tasks);

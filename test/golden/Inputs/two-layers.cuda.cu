@@ -553,82 +553,6 @@ linear_2(
 
 // @rope_softmax_attention_0: not emitted: no CUDA emitter for 'attention' clusters yet
 
-// combine_residual_0
-// What    out0 = residual(in2, combine(in0, in1))
-// Shapes  in0 [T, 1, 32] bf16
-//         in1 [T, 1] f32
-//         in2 [T, 32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-combine_residual_0(
-    const dp::bf16 *__restrict__ in0,
-    const float *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    for (int column = dp::thread(); column < 32; column += 256) {
-      const float v0 = dp::to_float(in2[dp::i64(row) * 32 + column]);
-      const float v1 = 1.4142135f * v0;
-      const float v2 = in1[dp::i64(row) * 32];
-      const float v3 = dp::to_float(in0[(dp::i64(row) * 1) * 32 + column]);
-      const float combine = v2 * v3;
-      const float v4 = 1.0f * combine;
-      const float residual = v1 + v4;
-      out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(residual);
-    }
-  }
-}
-
-// @rope_softmax_attention_1: not emitted: no CUDA emitter for 'attention' clusters yet
-
-// gather_rows_rms_norm_0
-// What    out0 = rms_norm(gather_rows(in0, in1), in2)
-// Shapes  in0 [T, 32] bf16
-//         in1 [T] i32
-//         in2 [32] bf16
-//         out0 [T, 32] bf16
-// Launch  grid T, block 256: a thread does every 256th column
-// Bound   memory: each row once in and out
-DP_KERNEL(256)
-gather_rows_rms_norm_0(
-    const dp::bf16 *__restrict__ in0,
-    const dp::i32 *__restrict__ in1,
-    const dp::bf16 *__restrict__ in2,
-    dp::bf16 *__restrict__ out0,
-    const dp::i64 *__restrict__ dims) {
-  const int row = dp::block();
-  if (row < dp::tokens(dims)) {
-    float kept[1], squares = 0.0f;
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      kept[i] = 0.0f;
-      if (column < 32) {
-        const dp::i32 v0 = in1[row];
-        const int v1 = int(v0);
-        const float gather_rows = dp::to_float(in0[dp::i64(v1) * 32 + column]);
-        kept[i] = gather_rows;
-        squares = dp::fma(kept[i], kept[i], squares);
-      }
-    }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
-    DP_UNROLL
-    for (int i = 0; i < 1; ++i) {
-      const int column = i * 256 + dp::thread();
-      if (column < 32) {
-        const float scaled = kept[i] * scale;
-        const float v0 = dp::to_float(in2[column]);
-        const float rms_norm = scaled * v0;
-        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
-      }
-    }
-  }
-}
-
 // linear_3
 // What    out0 = linear(in0, in1)
 // Shapes  in0 [T, 32] bf16
@@ -681,6 +605,84 @@ linear_3(
       const int column = panel * 4 + dp::lane() % 4;
       if (dp::lane() / 4 < count && column < 96) {
         out0[dp::i64(row) * 96 + column] = sum0;
+      }
+    }
+  }
+}
+
+// @top_candidates_0: not emitted: no CUDA emitter for 'selection' clusters yet
+
+// @rope_softmax_attention_1: not emitted: no CUDA emitter for 'attention' clusters yet
+
+// combine_residual_0
+// What    out0 = residual(in2, combine(in0, in1))
+// Shapes  in0 [T, 1, 32] bf16
+//         in1 [T, 1] f32
+//         in2 [T, 32] bf16
+//         out0 [T, 32] bf16
+// Launch  grid T, block 256: a thread does every 256th column
+// Bound   memory: each row once in and out
+DP_KERNEL(256)
+combine_residual_0(
+    const dp::bf16 *__restrict__ in0,
+    const float *__restrict__ in1,
+    const dp::bf16 *__restrict__ in2,
+    dp::bf16 *__restrict__ out0,
+    const dp::i64 *__restrict__ dims) {
+  const int row = dp::block();
+  if (row < dp::tokens(dims)) {
+    for (int column = dp::thread(); column < 32; column += 256) {
+      const float v0 = dp::to_float(in2[dp::i64(row) * 32 + column]);
+      const float v1 = 1.4142135f * v0;
+      const float v2 = in1[dp::i64(row) * 32];
+      const float v3 = dp::to_float(in0[(dp::i64(row) * 1) * 32 + column]);
+      const float combine = v2 * v3;
+      const float v4 = 1.0f * combine;
+      const float residual = v1 + v4;
+      out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(residual);
+    }
+  }
+}
+
+// gather_rows_rms_norm_0
+// What    out0 = rms_norm(gather_rows(in0, in1), in2)
+// Shapes  in0 [T, 32] bf16
+//         in1 [T] i32
+//         in2 [32] bf16
+//         out0 [T, 32] bf16
+// Launch  grid T, block 256: a thread does every 256th column
+// Bound   memory: each row once in and out
+DP_KERNEL(256)
+gather_rows_rms_norm_0(
+    const dp::bf16 *__restrict__ in0,
+    const dp::i32 *__restrict__ in1,
+    const dp::bf16 *__restrict__ in2,
+    dp::bf16 *__restrict__ out0,
+    const dp::i64 *__restrict__ dims) {
+  const int row = dp::block();
+  if (row < dp::tokens(dims)) {
+    float kept[1], squares = 0.0f;
+    DP_UNROLL
+    for (int i = 0; i < 1; ++i) {
+      const int column = i * 256 + dp::thread();
+      kept[i] = 0.0f;
+      if (column < 32) {
+        const dp::i32 v0 = in1[row];
+        const int v1 = int(v0);
+        const float gather_rows = dp::to_float(in0[dp::i64(v1) * 32 + column]);
+        kept[i] = gather_rows;
+        squares = dp::fma(kept[i], kept[i], squares);
+      }
+    }
+    const float scale = dp::rsqrt(dp::block_sum(squares) / 32.0f + 1e-05f);
+    DP_UNROLL
+    for (int i = 0; i < 1; ++i) {
+      const int column = i * 256 + dp::thread();
+      if (column < 32) {
+        const float scaled = kept[i] * scale;
+        const float v0 = dp::to_float(in2[column]);
+        const float rms_norm = scaled * v0;
+        out0[dp::i64(row) * 32 + column] = dp::convert<dp::bf16>(rms_norm);
       }
     }
   }

@@ -77,9 +77,18 @@ TEST(Manifest, TakesItsOwnAndThePreviousMinorVersion) {
     return messageFor(fields);
   };
   EXPECT_EQ(message(major, minor), "");
-  if (minor > 0) {
+  if (minor > 2) {
     EXPECT_EQ(message(major, minor - 1), "");
   }
+  // Plans of 0.1 are of another format.
+  std::string old = message(0, 1);
+  EXPECT_NE(old.find("made by mm1c 0.1.9, whose plans mm1-run " +
+                     std::string(versionString()) +
+                     " no longer reads; compile again"),
+            std::string::npos)
+      << old;
+  EXPECT_NE(old.find("\"mm1c compile M1 -o m1.mm1\""), std::string::npos)
+      << old;
   for (auto [otherMajor, otherMinor] :
        {std::pair{major, minor + 1}, {major + 1, minor}, {major, minor + 7}}) {
     std::string found = message(otherMajor, otherMinor);
