@@ -82,6 +82,10 @@ TEST_F(RunTest, GenerateStops) {
   json result = generate({"--prompt", "abc", "--stop-id", "6"});
   EXPECT_EQ(result["ids"], json::array());
   EXPECT_EQ(result["stop"], "stop");
+  // Three pages hold 12 tokens, and the last one written need not be read.
+  result = generate({"--prompt", "abc", "--kv-tokens", "12"});
+  EXPECT_EQ(result["ids"].size(), size_t(12 - 3 + 1));
+  EXPECT_EQ(result["stop"], "pages");
   result = generate(
       {"--prompt",
        "abc"}); // the context is 22 tokens; the last token needs no room
@@ -98,6 +102,7 @@ TEST_F(RunTest, SameSeedSameTextForAnyThreadsAndChunks) {
        {std::vector<std::string>{"--threads", "1"},
         {"--threads", "4", "--prefill-chunk", "3"},
         {"--weights", "map"},
+        {"--device", "cpu", "--kv-tokens", "400"},
         {"--cpu-level", "x86-64-v3", "--check"}}) {
     more.insert(more.begin(), options.begin(), options.end());
     EXPECT_EQ(generate(more)["ids"], first["ids"]);
@@ -192,6 +197,20 @@ TEST_F(RunTest, EveryErrorHasItsExitCode) {
       {{"generate", "--prompt", "a", "--ids", "x"}, 2, "excludes"},
       {{"generate", "--prompt", "a", "--frobnicate"}, 2, "--frobnicate"},
       {{"generate", "--prompt", "a", "--threads", "5000"}, 2, "5000"},
+      {{"generate", "--prompt", "a", "--device", "tpu"}, 2, "tpu"},
+      {{"generate", "--prompt", "a", "--device", "cuda"},
+       3,
+       "this mm1-run has no device 'cuda' yet"},
+      {{"generate", "--prompt", "a", "--device", "emulated"},
+       3,
+       "this mm1-run has no device 'emulated' yet"},
+      {{"generate", "--prompt", "abcdefg", "--kv-tokens", "4"},
+       1,
+       "needs 2 more pages of 4 tokens, but of 1 only 1 are free"},
+      {{"generate", "--prompt", "a", "--kv-tokens", "99999999999999"},
+       2,
+       "more than there can be pages for"},
+      {{"generate", "--prompt", "a", "--kv-tokens", "0"}, 2, "--kv-tokens"},
       {{"generate", "--prompt", "a", "--top-p", "0"}, 2, "top"},
       {{"generate", "--prompt", ""}, 1, "the prompt is empty"},
       {{"generate", "--prompt", long23},
