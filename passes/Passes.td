@@ -72,6 +72,38 @@ class TargetOption<string what> : Option<"target", "target", "std::string", "\"c
 
 class ExplainOption : Option<"explain", "explain", "bool", "false", "Say in a remark what was decided, and why">;
 
+def InlineHead : Pass<"mm1-inline-head", "::mlir::ModuleOp"> {
+  let summary = "Let decode compute logits and candidates itself";
+  let description = [{
+    Both `decode` and `head` end in what a sampler needs (`mm1.top_candidates`); decode takes the head's ops in, with the
+    gather of rows gone, because it wants all its rows. Prefill keeps returning hidden rows.
+    ```mlir
+    func.func @decode(%tokens: ...) -> (tensor<?x64xf32> {mm1.name = "hidden"}) { ... return %x }
+    func.func @head(%hidden: tensor<?x64xf32>, %rows: tensor<?xi32>) -> (tensor<?x512xf32> {mm1.name = "logits"}) {
+      %g = mm1.gather_rows %hidden, %rows : ...
+      %n = mm1.rms_norm %g, %w eps = 1.0e-5 : ...
+      %l = mm1.linear %n weights(%lm) : ...
+      return %l
+    }
+    // becomes
+    func.func @decode(%tokens: ..., %mask: tensor<16xi32> {mm1.name = "vocabulary_mask"},
+        %counts: tensor<?xi32> {mm1.name = "candidate_counts"}, %scales: tensor<?xf32> {mm1.name = "inverse_temperatures"})
+        -> (tensor<?x512xf32> {mm1.name = "logits"}, tensor<?x64xf32> {mm1.name = "candidate_values"},
+            tensor<?x64xi32> {mm1.name = "candidate_ids"}, tensor<?x2xf32> {mm1.name = "candidate_sums"}) {
+      ...
+      %n = mm1.rms_norm %x, %w eps = 1.0e-5 : ...
+      %l = mm1.linear %n weights(%lm) : ...
+      %v, %i, %s = mm1.top_candidates %l, %mask, %counts, %scales k = 64 : ...
+      return %l, %v, %i, %s
+    }
+    ```
+    and `head` likewise, with its gather. Leaves alone: a module without a head. Refuses: a head that does more with its
+    rows than gather hidden ones. Runs before: everything of the fuse phase, so that the final norm can join the last layer.
+  }];
+  let options = [Option<"candidates", "candidates", "int64_t", "64", "Most candidates of a row (all of a smaller vocabulary)">];
+  let dependentDialects = ["::mlir::mm1::MM1Dialect"];
+}
+
 def DeferNorm : Pass<"mm1-defer-norm", "::mlir::func::FuncOp"> {
   let summary = "Move a norm's factor behind what is linear in rows";
   let description = [{

@@ -33,6 +33,7 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   auto onFunctions = [&](std::unique_ptr<Pass> pass) {
     manager.addNestedPass<func::FuncOp>(std::move(pass));
   };
+  manager.addPass(createInlineHead());
   // What all buckets must have in common: which values are rounded, in which
   // order sums are added.
   if (options.has(Fusion::DeferNorm))
@@ -65,8 +66,18 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addPlan(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(plan::createLowerToPlan(
-      {options.maxSequences, options.maxContext, options.prefillTokens}));
+  plan::LowerToPlanOptions lower;
+  lower.maxSequences = options.maxSequences;
+  lower.maxContext = options.maxContext;
+  lower.prefillTokens = options.prefillTokens;
+  if (const Target *target = findTarget(options.target)) {
+    const TargetFacts &facts = target->facts();
+    lower.device = facts.name;
+    lower.pageImage = facts.pageImage;
+    lower.spareUnits = facts.spareUnits;
+    lower.selectsOnHost = facts.selectsOnHost;
+  }
+  manager.addPass(plan::createLowerToPlan(lower));
   manager.addPass(plan::createVerifyPlan());
 }
 

@@ -202,6 +202,8 @@ private:
              {"kernels", metrics.kernels},
              {"launches_per_token", metrics.launchesPerToken},
              {"collectives_per_token", metrics.collectivesPerToken},
+             {"copies_per_token", metrics.copiesPerToken},
+             {"host_calls_per_token", metrics.hostCallsPerToken},
              {"weight_bytes_per_token", metrics.weightBytesPerToken}}}};
     if (!options.command.empty())
       fields["command"] = options.command;
@@ -244,11 +246,10 @@ std::string modelFingerprint(mlir::ModuleOp module,
   return hashText(text);
 }
 
-Status writeArtifact(mlir::ModuleOp plan,
-                     std::span<const uint64_t> scratchBytes,
+Status writeArtifact(mlir::ModuleOp plan, const BuiltKernels &built,
                      const Checkpoint &checkpoint,
                      const ArtifactOptions &options) {
-  auto planBytes = writePlan(plan, /*rank=*/0, scratchBytes);
+  auto planBytes = writePlan(plan, /*stage=*/0, built);
   if (!planBytes)
     return planBytes.takeError();
   std::string fingerprint = modelFingerprint(plan, checkpoint);

@@ -5,7 +5,7 @@
 //   options.output = "m1.mm1";
 //   options.checkpointFolder = "MiniMax-M1-40k";
 //   options.files = {{"kernels/cpu-x86-64-v3.so", bytes}, {"golden/prompts.safetensors", golden}};
-//   Status status = writeArtifact(plan, scratchBytes, checkpoint, options);
+//   Status status = writeArtifact(plan, built, checkpoint, options);
 //
 // Everything is written into `m1.mm1.partial-FINGERPRINT` beside the target,
 // which takes the target's name when all of it is on the disk. An error removes
@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "compiler/Artifact/PlanWriter.h"
 #include "compiler/Artifact/WeightPacker.h"
 #include "compiler/Import/Checkpoint.h"
 
@@ -53,12 +54,11 @@ struct ArtifactOptions {
 Status checkOutput(const std::string &output, bool replace);
 
 /// Writes the artifact of `plan` (a module after mm1-lower-to-plan).
-/// \param scratchBytes  one per `plan.kernel`, in order: the most of all levels
+/// \param built  its kernels; their files are among options.files
 /// Input error: those of checkOutput, a weight that cannot be made; machine
 /// error: no space on the disk (asked before packing), no permission, another
 /// mm1c at work on the same output.
-Status writeArtifact(mlir::ModuleOp plan,
-                     std::span<const uint64_t> scratchBytes,
+Status writeArtifact(mlir::ModuleOp plan, const BuiltKernels &built,
                      const Checkpoint &checkpoint,
                      const ArtifactOptions &options);
 

@@ -2,9 +2,10 @@
 // Says in runtime/Artifact/plan.fbs what the module says in plan ops:
 //
 //   plan.launch @silu_0 (read %x : ..., write %y : ...) tasks = 1 unit = tokens per = 4
-//   ->  Launch {kernel = 3, args = [Arena Read 8192 (128 bytes), Arena Write 8320 (128 bytes)], tasks = 1, ...}
+//   ->  Step {args = [Arena Read 8192 (128 bytes), Arena Write 8320 (128 bytes)],
+//             action = Launch {kernel = 3, grid = {1, Tokens, 4}, ...}}
 //
-// Kernels, weights and states get the index of their place in the module.
+// Modules, kernels, weights and states get the index of their place in the IR.
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -13,16 +14,27 @@
 #include "mlir/IR/BuiltinOps.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
+#include <vector>
 
 namespace mm1 {
 
-/// The bytes of plan.bin for one rank of `module` (after mm1-lower-to-plan).
-/// \param scratchBytes  one per `plan.kernel`, in order
-/// Internal error: the module has steps that the format cannot say yet (several
-/// streams, collectives, host calls), or lacks its limits or ports.
-Expected<std::string> writePlan(mlir::ModuleOp module, int64_t rank,
-                                std::span<const uint64_t> scratchBytes);
+/// What codegen made of the kernels of a plan.
+struct BuiltKernels {
+  /// A file of one module, for a level of a cpu or an architecture.
+  struct Variant {
+    std::string name, path;
+  };
+  /// For each `plan.kernel_module`, in order: its builds, best first.
+  std::vector<std::vector<Variant>> variants;
+  /// For each `plan.kernel`, in order: scratch memory of a worker.
+  std::vector<uint64_t> scratchBytes;
+};
+
+/// The bytes of plan.bin for the ranks of one pipeline stage of `module` (after
+/// mm1-lower-to-plan). Internal error: the module lacks its limits or ports, or
+/// `built` is of other kernels.
+Expected<std::string> writePlan(mlir::ModuleOp module, int64_t stage,
+                                const BuiltKernels &built);
 
 } // namespace mm1

@@ -342,13 +342,13 @@ Value ForwardBuilder::softmaxAttention(Value u) {
                              computeType),
                     loc);
   Value cache = LoadStateOp::create(builder, loc, pool, cacheName);
-  cache = CacheAppendOp::create(builder, loc, pool, k, v, cache, starts,
+  cache = CacheAppendOp::create(builder, loc, pool, k, v, cache, slots, starts,
                                 positions, pages);
   StoreStateOp::create(builder, loc, cache, cacheName);
 
   double scale = 1 / std::sqrt(static_cast<double>(config.headDim));
   Value o = SoftmaxAttentionOp::create(builder, loc, q.getType(), q, cache,
-                                       starts, positions, pages,
+                                       slots, starts, positions, pages,
                                        builder.getF64FloatAttr(scale));
   return linear(o, "o", Role::SoftmaxOut);
 }
@@ -446,21 +446,22 @@ DictionaryAttr describeModel(MLIRContext *context, const ModelConfig &config) {
   });
 }
 
-/// An empty function at the end of the module whose arguments carry their
-/// names.
+/// An empty function at the end of the module whose arguments and result carry
+/// their names.
 func::FuncOp addFunction(ModuleOp module, StringRef name,
                          ArrayRef<std::pair<StringRef, Type>> arguments,
-                         Type result) {
+                         std::pair<StringRef, Type> result) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   SmallVector<Type> types;
   for (const auto &[argument, type] : arguments)
     types.push_back(type);
-  auto func =
-      func::FuncOp::create(builder, NameLoc::get(builder.getStringAttr(name)),
-                           name, builder.getFunctionType(types, {result}));
+  auto func = func::FuncOp::create(
+      builder, NameLoc::get(builder.getStringAttr(name)), name,
+      builder.getFunctionType(types, {result.second}));
   func->setAttr("mm1.entry", builder.getStringAttr(name));
   for (auto [index, argument] : llvm::enumerate(arguments))
     func.setArgAttr(index, "mm1.name", builder.getStringAttr(argument.first));
+  func.setResultAttr(0, "mm1.name", builder.getStringAttr(result.first));
   func.addEntryBlock();
   return func;
 }
@@ -499,10 +500,11 @@ mlir::mm1::importModel(MLIRContext &context, const Checkpoint &checkpoint,
                                                    {"starts", vector},
                                                    {"slots", vector},
                                                    {"pages", pageTable}};
-  auto decode = addFunction(*module, "decode", batch, hidden);
-  auto prefill = addFunction(*module, "prefill", batch, hidden);
-  auto head = addFunction(*module, "head",
-                          {{"hidden", hidden}, {"rows", vector}}, logits);
+  auto decode = addFunction(*module, "decode", batch, {"hidden", hidden});
+  auto prefill = addFunction(*module, "prefill", batch, {"hidden", hidden});
+  auto head =
+      addFunction(*module, "head", {{"hidden", hidden}, {"rows", vector}},
+                  {"logits", logits});
 
   WeightBuilder weights(decode, checkpoint);
   auto build = [&](func::FuncOp func, auto &&body) {

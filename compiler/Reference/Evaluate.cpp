@@ -5,7 +5,6 @@
 #include "compiler/Reference/Evaluate.h"
 #include "compiler/Import/ImportIR.h"
 #include "compiler/Reference/ReferenceOps.h"
-#include "passes/Fuse/Bucket.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -70,9 +69,12 @@ private:
   /// The sequences of a batch of `tokens` tokens.
   FailureOr<Batch> readBatch(Operation *op, const Tensor &starts,
                              const Tensor &positions, int64_t tokens) const;
+  /// One slot below `limit` for each sequence that `starts` has room for.
+  LogicalResult checkSlots(Operation *op, const Tensor &slots,
+                           const Tensor &starts, int64_t limit) const;
   LogicalResult checkPages(Operation *op, const Batch &batch,
-                           const Tensor &positions, const Tensor &pages,
-                           const Tensor &cache) const;
+                           const Tensor &slots, const Tensor &positions,
+                           const Tensor &pages, const Tensor &cache) const;
   LogicalResult checkGroups(ExpertLinearOp op) const;
 
   SymbolTable symbols;
@@ -238,19 +240,29 @@ FailureOr<Batch> Evaluator::readBatch(Operation *op, const Tensor &starts,
   return batch;
 }
 
+LogicalResult Evaluator::checkSlots(Operation *op, const Tensor &slots,
+                                    const Tensor &starts, int64_t limit) const {
+  if (slots.size() + 1 < starts.size())
+    return op->emitOpError() << "has " << starts.size() - 1
+                             << " sequences, but " << slots.size() << " slots";
+  return checkIndices(op, "slots", slots, limit);
+}
+
 LogicalResult Evaluator::checkPages(Operation *op, const Batch &batch,
+                                    const Tensor &slots,
                                     const Tensor &positions,
                                     const Tensor &pages,
                                     const Tensor &cache) const {
   int64_t pageTokens = cache.dim(3);
   for (const Sequence &sequence : batch) {
     int64_t last = static_cast<int64_t>(positions[sequence.end - 1]);
-    if (sequence.number >= pages.dim(0) || last / pageTokens >= pages.width())
+    if (last / pageTokens >= pages.width())
       return op->emitOpError()
              << "has no page for position " << last << " of sequence "
              << sequence.number << "; 'pages' is " << shapeOf(pages);
+    auto slot = static_cast<int64_t>(slots[sequence.number]);
     for (int64_t i = 0; i <= last / pageTokens; ++i)
-      if (double page = pages.row(sequence.number)[i];
+      if (double page = pages.row(slot)[i];
           !(page >= 0 && page < static_cast<double>(cache.dim(0))))
         return op->emitOpError() << "expects pages in 0.." << cache.dim(0) - 1
                                  << ", found " << static_cast<int64_t>(page)
@@ -356,12 +368,8 @@ Results Evaluator::compute(Operation *operation) {
         const Tensor &positions = in(op.getPositions());
         FailureOr<Batch> batch = readBatch(op, starts, positions, qkv.dim(0));
         if (failed(batch) ||
-            failed(checkIndices(op, "slots", slots, state.dim(0))))
+            failed(checkSlots(op, slots, starts, state.dim(0))))
           return failure();
-        if (slots.size() + 1 < starts.size())
-          return op.emitOpError()
-                 << "has " << starts.size() - 1 << " sequences, but "
-                 << slots.size() << " slots";
         return both(lightningAttention(qkv, in(op.getSlopes()), state, *batch,
                                        slots, positions));
       })
@@ -377,25 +385,46 @@ Results Evaluator::compute(Operation *operation) {
       .Case([&](CacheAppendOp op) -> Results {
         const Tensor &k = in(op.getK()), &v = in(op.getV());
         const Tensor &cache = in(op.getCache()), &pages = in(op.getPages());
+        const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
         const Tensor &positions = in(op.getPositions());
-        FailureOr<Batch> batch =
-            readBatch(op, in(op.getStarts()), positions, k.dim(0));
+        FailureOr<Batch> batch = readBatch(op, starts, positions, k.dim(0));
         if (failed(batch) || failed(checkSameShape(op, k, v)) ||
-            failed(checkPages(op, *batch, positions, pages, cache)))
+            failed(checkSlots(op, slots, starts, pages.dim(0))) ||
+            failed(checkPages(op, *batch, slots, positions, pages, cache)))
           return failure();
-        return one(cacheAppend(k, v, cache, *batch, positions, pages));
+        return one(cacheAppend(k, v, cache, *batch, slots, positions, pages));
       })
       .Case([&](SoftmaxAttentionOp op) -> Results {
         const Tensor &q = in(op.getQ()), &cache = in(op.getCache());
+        const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
         const Tensor &positions = in(op.getPositions()),
                      &pages = in(op.getPages());
-        FailureOr<Batch> batch =
-            readBatch(op, in(op.getStarts()), positions, q.dim(0));
+        FailureOr<Batch> batch = readBatch(op, starts, positions, q.dim(0));
         if (failed(batch) ||
-            failed(checkPages(op, *batch, positions, pages, cache)))
+            failed(checkSlots(op, slots, starts, pages.dim(0))) ||
+            failed(checkPages(op, *batch, slots, positions, pages, cache)))
           return failure();
-        return one(softmaxAttention(q, cache, *batch, positions, pages,
+        return one(softmaxAttention(q, cache, *batch, slots, positions, pages,
                                     op.getScale().convertToDouble()));
+      })
+      .Case([&](TopCandidatesOp op) -> Results {
+        const Tensor &logits = in(op.getLogits()), &counts = in(op.getCounts());
+        const Tensor &scales = in(op.getInverseTemperatures());
+        auto k = static_cast<int64_t>(op.getK());
+        if (failed(checkSameRows(op, logits, counts)) ||
+            failed(checkSameRows(op, logits, scales)))
+          return failure();
+        for (double count : counts.values)
+          if (!(count >= 1 && count <= static_cast<double>(k)))
+            return op.emitOpError()
+                   << "expects 'counts' from 1 to " << k << ", found "
+                   << static_cast<int64_t>(count);
+        TopCandidates top =
+            topCandidates(logits, in(op.getMask()), counts, scales, k);
+        SmallVector<Tensor> results;
+        for (Tensor *tensor : {&top.values, &top.ids, &top.sums})
+          results.push_back(std::move(*tensor));
+        return results;
       })
       .Case([&](RouterOp op) -> Results {
         auto ids = cast<RankedTensorType>(op.getIds().getType());
@@ -482,68 +511,4 @@ FailureOr<SmallVector<Tensor>> mlir::mm1::evaluate(func::FuncOp func,
   for (const Shared &result : *results)
     tensors.push_back(*result);
   return tensors;
-}
-
-//===------------------------------- One sequence -------------------------===//
-
-ReferenceSession::ReferenceSession(ModuleOp module, WeightSource &weights,
-                                   int64_t maxTokens)
-    : module(module), weights(weights) {
-  int64_t numPages = (maxTokens + kPageTokens - 1) / kPageTokens;
-  store = StateStore::zero(module, /*slots=*/1, numPages);
-  pages = Tensor({1, numPages});
-  std::iota(pages.values.begin(), pages.values.end(), 0);
-}
-
-/// The function of an entry: of its buckets the smallest that holds `tokens`,
-/// else the largest.
-static func::FuncOp findEntry(ModuleOp module, StringRef entry,
-                              int64_t tokens) {
-  func::FuncOp best;
-  int64_t bestSize = 0;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    auto kind = function->getAttrOfType<StringAttr>(kEntryAttr);
-    if (!kind || kind.getValue() != entry)
-      continue;
-    auto bucket = function->getAttrOfType<IntegerAttr>(kTokensAttr);
-    int64_t size = bucket ? bucket.getInt() : tokens;
-    bool isBetter =
-        !best || (bestSize < tokens ? size > bestSize
-                                    : size >= tokens && size < bestSize);
-    if (isBetter) {
-      best = function;
-      bestSize = size;
-    }
-  }
-  return best;
-}
-
-FailureOr<Tensor> ReferenceSession::run(StringRef entry,
-                                        ArrayRef<Tensor> inputs) {
-  func::FuncOp func = findEntry(module, entry, inputs.front().dim(0));
-  if (!func)
-    return module.emitError() << "has no entry '" << entry << "'";
-  FailureOr<SmallVector<Tensor>> results =
-      evaluate(func, inputs, weights, store, observer);
-  if (failed(results))
-    return failure();
-  return std::move(results->front());
-}
-
-FailureOr<Tensor> ReferenceSession::append(StringRef entry,
-                                           ArrayRef<int32_t> ids) {
-  auto count = static_cast<int64_t>(ids.size());
-  Tensor tokens({count}, std::vector<double>(ids.begin(), ids.end()));
-  Tensor positions({count});
-  std::iota(positions.values.begin(), positions.values.end(), position);
-  Tensor starts({2}, {0, static_cast<double>(count)});
-  Tensor slots({1}, {0});
-  position += count;
-  return run(entry, {tokens, positions, starts, slots, pages});
-}
-
-FailureOr<Tensor> ReferenceSession::head(const Tensor &hidden) {
-  Tensor rows({hidden.dim(0)});
-  std::iota(rows.values.begin(), rows.values.end(), 0);
-  return run("head", {hidden, rows});
 }

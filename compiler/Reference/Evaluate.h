@@ -8,7 +8,7 @@
 //                          {tokens, positions, starts, slots, pages},
 //                          weights, states);
 //
-// ReferenceSession (below) fills in the batch for one sequence.
+// ReferenceSession.h fills in the batch for one sequence.
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -54,30 +54,5 @@ using OpObserver =
 FailureOr<SmallVector<Tensor>>
 evaluate(func::FuncOp func, ArrayRef<Tensor> inputs, WeightSource &weights,
          StateStore &states, const OpObserver &observer = {});
-
-/// One sequence through a model's entries, with its own states.
-class ReferenceSession {
-public:
-  /// Room for `maxTokens` tokens.
-  ReferenceSession(ModuleOp module, WeightSource &weights, int64_t maxTokens);
-
-  /// Appends tokens by the entry `entry` ("prefill" or "decode"); returns their
-  /// hidden rows `[T, H]`.
-  FailureOr<Tensor> append(StringRef entry, ArrayRef<int32_t> ids);
-  /// The logits `[T, V]` of hidden rows.
-  FailureOr<Tensor> head(const Tensor &hidden);
-
-  StateStore &states() { return store; }
-  OpObserver observer;
-
-private:
-  FailureOr<Tensor> run(StringRef entry, ArrayRef<Tensor> inputs);
-
-  ModuleOp module;
-  WeightSource &weights;
-  StateStore store;
-  Tensor pages;
-  int64_t position = 0;
-};
 
 } // namespace mlir::mm1

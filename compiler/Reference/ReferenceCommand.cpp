@@ -2,7 +2,7 @@
 #include "compiler/Reference/ReferenceCommand.h"
 #include "compiler/Import/FirstError.h"
 #include "compiler/Import/ImportIR.h"
-#include "compiler/Reference/Evaluate.h"
+#include "compiler/Reference/ReferenceSession.h"
 #include "passes/Passes.h"
 #include "runtime/Support/Json.h"
 
@@ -65,10 +65,10 @@ Expected<mlir::mm1::Tensor> runReference(const Checkpoint &checkpoint,
   mlir::mm1::CheckpointWeights weights(checkpoint);
   mlir::mm1::ReferenceSession session(**module, weights,
                                       static_cast<int64_t>(ids.size()));
-  auto hidden = session.append("prefill", ArrayRef(ids.data(), ids.size()));
-  if (failed(hidden))
+  auto outputs = session.append("prefill", ArrayRef(ids.data(), ids.size()));
+  if (failed(outputs))
     return error.take("reference");
-  auto logits = session.head(*hidden);
+  auto logits = session.logits(*outputs);
   if (failed(logits))
     return error.take("reference");
   return std::move(*logits);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mlir::mm1;
 
@@ -211,6 +212,7 @@ namespace {
 /// D].
 struct CacheView {
   const Tensor &cache;
+  const Tensor &slots;
   const Tensor &pages;
 
   int64_t kvHeads() const { return cache.dim(2); }
@@ -219,8 +221,8 @@ struct CacheView {
   int64_t offset(int64_t sequence, int64_t position, int64_t part,
                  int64_t kvHead) const {
     int64_t pageTokens = cache.dim(3);
-    int64_t page =
-        static_cast<int64_t>(pages.row(sequence)[position / pageTokens]);
+    const double *table = pages.row(static_cast<int64_t>(slots[sequence]));
+    auto page = static_cast<int64_t>(table[position / pageTokens]);
     int64_t block = (page * 2 + part) * kvHeads() + kvHead;
     return (block * pageTokens + position % pageTokens) * dim();
   }
@@ -229,9 +231,9 @@ struct CacheView {
 } // namespace
 
 Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
-                              const Batch &batch, const Tensor &positions,
-                              const Tensor &pages) {
-  CacheView view{cache, pages};
+                              const Batch &batch, const Tensor &slots,
+                              const Tensor &positions, const Tensor &pages) {
+  CacheView view{cache, slots, pages};
   int64_t dim = view.dim();
   for (const Sequence &sequence : batch)
     for (int64_t t = sequence.begin; t < sequence.end; ++t) {
@@ -247,9 +249,10 @@ Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
 }
 
 Tensor mlir::mm1::softmaxAttention(const Tensor &q, const Tensor &cache,
-                                   const Batch &batch, const Tensor &positions,
-                                   const Tensor &pages, double scale) {
-  CacheView view{cache, pages};
+                                   const Batch &batch, const Tensor &slots,
+                                   const Tensor &positions, const Tensor &pages,
+                                   double scale) {
+  CacheView view{cache, slots, pages};
   int64_t dim = view.dim(), heads = q.width() / dim;
   int64_t headsPerKV = heads / view.kvHeads();
   Tensor out(q.shape);
@@ -355,4 +358,41 @@ Tensor mlir::mm1::combine(const Tensor &x, const Tensor &weights) {
       for (int64_t i = 0; i < width; ++i)
         y.row(t)[i] += weights.row(t)[j] * x.row(t * choices + j)[i];
   return y;
+}
+
+//===---------------------------- Choosing tokens -------------------------===//
+
+TopCandidates mlir::mm1::topCandidates(const Tensor &logits, const Tensor &mask,
+                                       const Tensor &counts,
+                                       const Tensor &inverseTemperatures,
+                                       int64_t k) {
+  int64_t rows = logits.dim(0);
+  TopCandidates result{Tensor({rows, k}), Tensor({rows, k}), Tensor({rows, 2})};
+  std::fill(result.ids.values.begin(), result.ids.values.end(), -1);
+  std::vector<int64_t> allowed;
+  for (int64_t id = 0; id < logits.width(); ++id)
+    if (static_cast<int64_t>(mask[id / 32]) >> (id % 32) & 1)
+      allowed.push_back(id);
+  for (int64_t r = 0; r < rows; ++r) {
+    const double *row = logits.row(r);
+    // By falling logit, NaN last; the lower id first among equals.
+    std::vector<int64_t> order = allowed;
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return row[a] > row[b] || (std::isnan(row[b]) && !std::isnan(row[a]));
+    });
+    auto count = static_cast<size_t>(counts[r]);
+    for (size_t j = 0; j < std::min(count, order.size()); ++j) {
+      result.values.row(r)[j] = row[order[j]];
+      result.ids.row(r)[j] = static_cast<double>(order[j]);
+    }
+    double largest = order.empty() ? -std::numeric_limits<double>::infinity()
+                                   : row[order.front()];
+    double sum = 0;
+    for (int64_t id : order)
+      if (count > 1 || std::isnan(row[id]))
+        sum += std::exp((row[id] - largest) * inverseTemperatures[r]);
+    result.sums.row(r)[0] = largest;
+    result.sums.row(r)[1] = sum;
+  }
+  return result;
 }

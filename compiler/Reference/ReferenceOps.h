@@ -53,12 +53,13 @@ std::pair<Tensor, Tensor> ropeAngles(const Tensor &positions,
 Tensor rope(const Tensor &x, const Tensor &cos, const Tensor &sin,
             int64_t headDim);
 Tensor cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
-                   const Batch &batch, const Tensor &positions,
-                   const Tensor &pages);
+                   const Batch &batch, const Tensor &slots,
+                   const Tensor &positions, const Tensor &pages);
 /// Tokens of no sequence get zeros.
 Tensor softmaxAttention(const Tensor &q, const Tensor &cache,
-                        const Batch &batch, const Tensor &positions,
-                        const Tensor &pages, double scale);
+                        const Batch &batch, const Tensor &slots,
+                        const Tensor &positions, const Tensor &pages,
+                        double scale);
 
 /// Returns ids and weights, `[T, choices]` each.
 std::pair<Tensor, Tensor> router(const Tensor &logits, int64_t choices);
@@ -68,5 +69,13 @@ std::pair<Tensor, Tensor> groupTokens(const Tensor &ids, int64_t experts);
 Tensor expertLinear(const Tensor &x, const Tensor &ids, const Tensor &weight,
                     const Tensor *scale);
 Tensor combine(const Tensor &x, const Tensor &weights);
+
+/// What mm1.top_candidates gives, `[R, k]`, `[R, k]` and `[R, 2]`.
+struct TopCandidates {
+  Tensor values, ids, sums;
+};
+TopCandidates topCandidates(const Tensor &logits, const Tensor &mask,
+                            const Tensor &counts,
+                            const Tensor &inverseTemperatures, int64_t k);
 
 } // namespace mlir::mm1

@@ -100,16 +100,18 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
                     std::to_string(arguments.prefillTokens) + " -o OUTPUT";
   options.selfTestTolerance = selfTestTolerance(arguments.compute);
 
-  std::vector<uint64_t> scratch;
+  BuiltKernels built{{{}}, {}}; // a plan for a cpu has one module
   for (const mlir::mm1::cpu::CPUTarget &target :
        llvm::reverse(mlir::mm1::cpu::cpuTargets())) {
     if (!arguments.quiet)
       std::fprintf(stderr, "generating kernels for %s\n",
                    target.name.str().c_str());
-    Expected<ArtifactFile> file = buildKernels(plan, target, scratch);
+    Expected<ArtifactFile> file =
+        buildKernels(plan, target, built.scratchBytes);
     if (!file)
       return file.takeError();
     options.levels.push_back(target.name.str());
+    built.variants.front().push_back({target.name.str(), file->path});
     options.files.push_back(std::move(*file));
   }
 
@@ -133,7 +135,7 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
   options.pack.progress = [&](const PackProgress &progress) {
     report(progress);
   };
-  return writeArtifact(plan, scratch, checkpoint, options);
+  return writeArtifact(plan, built, checkpoint, options);
 }
 
 } // namespace mm1

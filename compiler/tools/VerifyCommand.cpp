@@ -6,7 +6,7 @@
 #include "compiler/Reference/ReferenceCommand.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/Golden.h"
-#include "runtime/Device/CpuDevice.h"
+#include "runtime/Device/CreateDevice.h"
 #include "runtime/Session/Session.h"
 
 #include <nlohmann/json.hpp>
@@ -185,9 +185,9 @@ Status verifyCommand(const VerifyArguments &arguments) {
   double tolerance =
       selfTestTolerance(artifact->manifest().fields.value("compute", "bf16"));
 
-  CpuDevice::Options deviceOptions;
-  deviceOptions.threads = arguments.threads;
-  auto device = CpuDevice::create(deviceOptions);
+  DeviceOptions deviceOptions;
+  deviceOptions.cpu.threads = arguments.threads;
+  auto device = createDevice(deviceOptions, artifact->plan());
   if (!device)
     return device.takeError();
   auto session = Session::create(std::move(*artifact), std::move(*device));

@@ -75,7 +75,8 @@ def MM1_AnchorKind : I32EnumAttr<"AnchorKind", "What decides the shape of a clus
     I32EnumAttrCase<"CacheAppend", 5, "cache_append">,
     I32EnumAttrCase<"RowReduction", 6, "row_reduction">,
     I32EnumAttrCase<"Routing", 7, "routing">,
-    I32EnumAttrCase<"Collective", 8, "collective">]> {
+    I32EnumAttrCase<"Collective", 8, "collective">,
+    I32EnumAttrCase<"Selection", 9, "selection">]> {
   let cppNamespace = "::mlir::mm1";
 }
 

@@ -16,7 +16,7 @@ def MM1_Dialect : Dialect {
 
     A batch is ragged. Sequence b owns the tokens `starts[b] .. starts[b+1]-1`, whose positions in
     their own sequence are `positions[t]`; a sequence whose first position is 0 starts with zero
-    state. `slots[b]` is its row in the lightning state pools and `pages[b]` lists its KV pages.
+    state. `slots[b]` is its row in the lightning state pools, and `pages[slots[b]]` lists its KV pages.
   }];
   let useDefaultAttributePrinterParser = 1;
   let extraClassDeclaration = "void registerAttributes();";

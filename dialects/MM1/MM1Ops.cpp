@@ -454,7 +454,9 @@ LogicalResult CacheAppendOp::verify() {
     return emitOpError() << "expects 'k' and 'v' of one type, found "
                          << getK().getType() << " and " << getV().getType();
   return expectBatch(*this,
-                     {{"starts", getStarts()}, {"positions", getPositions()}},
+                     {{"slots", getSlots()},
+                      {"starts", getStarts()},
+                      {"positions", getPositions()}},
                      getPages()); // C3
 }
 AnchorKind CacheAppendOp::getAnchorKind() { return AnchorKind::CacheAppend; }
@@ -466,9 +468,11 @@ LogicalResult SoftmaxAttentionOp::verify() {
     return emitOpError() << "expects the result to be of type "
                          << getQ().getType() << " like 'q', found "
                          << getOut().getType();
-  if (failed(expectBatch(
-          *this, {{"starts", getStarts()}, {"positions", getPositions()}},
-          getPages()))) // C2
+  if (failed(expectBatch(*this,
+                         {{"slots", getSlots()},
+                          {"starts", getStarts()},
+                          {"positions", getPositions()}},
+                         getPages()))) // C2
     return failure();
   double scale = getScale().convertToDouble();
   if (!(scale > 0)) // C3
@@ -572,6 +576,37 @@ LogicalResult CombineOp::verify() { // C1
   return expectDim(*this, "result", getResult(), 1, input.getDimSize(2),
                    "the input's width");
 }
+
+//===------------------------------ Choosing tokens -----------------------------===//
+
+LogicalResult TopCandidatesOp::verify() {
+  if (failed(expectRank(*this, "logits", getLogits(), 2)) ||
+      failed(expectRank(*this, "mask", getMask(), 1)))
+    return failure();
+  int64_t vocabulary = tensorType(getLogits()).getDimSize(1), k = getK();
+  if (ShapedType::isDynamic(vocabulary)) // C1
+    return emitOpError() << "expects logits of a known vocabulary, found "
+                         << getLogits().getType();
+  if (failed(expectDim(*this, "mask", getMask(), 0, (vocabulary + 31) / 32,
+                       "a bit for each logit"))) // C1
+    return failure();
+  if (k < 1 || k > vocabulary) // C2
+    return emitOpError() << "expects k between 1 and " << vocabulary
+                         << ", found " << k;
+  if (failed(expectRank(*this, "counts", getCounts(), 1)) ||
+      failed(expectRank(*this, "inverse_temperatures", getInverseTemperatures(),
+                        1))) // C3
+    return failure();
+  for (auto [name, value] : // C4
+       {std::pair<StringRef, Value>{"values", getValues()}, {"ids", getIds()}})
+    if (failed(expectRank(*this, name, value, 2)) ||
+        failed(expectDim(*this, name, value, 1, k, "candidates of a row")))
+      return failure();
+  if (failed(expectRank(*this, "sums", getSums(), 2)))
+    return failure();
+  return expectDim(*this, "sums", getSums(), 1, 2, "largest logit and sum");
+}
+AnchorKind TopCandidatesOp::getAnchorKind() { return AnchorKind::Selection; }
 
 //===-------------------------------- Collectives -------------------------------===//
 

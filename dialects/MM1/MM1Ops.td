@@ -1,6 +1,6 @@
 //===- MM1Ops.td - The blocks of the network -----------------*- tablegen -*-===//
 // Read from top to bottom: symbols, embedding, norms and residuals, linears, lightning attention, softmax
-// attention, experts, collectives, clusters. T is the number of tokens in the batch, always `?`.
+// attention, experts, choosing tokens, collectives, clusters. T is the number of tokens in the batch, always `?`.
 // Constraints are numbered (C1, C2, ...): the verifier and test/dialects/MM1 use the same labels.
 // A type says where numbers are rounded: what an op makes is rounded to its result's element type before another op reads
 // it, in memory or in a register. So ops that compute take and make f32 and bf16 in any mixture; one type is printed where
@@ -410,20 +410,22 @@ def MM1_RopeOp : MM1_RowOp<"rope", [AllShapesMatch<["input", "result"]> /*C1*/, 
 def MM1_CacheAppendOp : MM1_HeadwiseOp<"cache_append", [MM1_StateUpdate, AllTypesMatch<["cache", "nextCache"]> /*C1*/]> {
   let summary = "Writes the keys and values of new tokens into their KV pages";
   let description = [{
-    Token t of sequence b at position p goes to row `p % page` of page `pages[b, p / page]`, for every KV head.
+    Token t of sequence b at position p goes to row `p % page` of page `pages[slots[b], p / page]`, for every KV head:
+    page tables belong to slots, so that a sequence's grows from step to step and is never sent again.
     Constraints: (C1) both caches agree; (C2) k and v are `[T, kv_heads * D]` for the cache's heads and D, and agree;
-    (C3) `starts` and `positions` are rank 1, `pages` rank 2.
+    (C3) `slots`, `starts` and `positions` are rank 1, `pages` rank 2.
     ```mlir
-    %c1 = mm1.cache_append %k, %v, %c0 batch(%starts, %positions, %pages)
-        : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
-          -> tensor<?x2x2x64x16xbf16>
+    %c1 = mm1.cache_append %k, %v, %c0 batch(%slots, %starts, %positions, %pages)
+        : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>,
+           tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     ```
   }];
   let arguments = (ins MM1_Activation:$k, MM1_Activation:$v, MM1_Activation:$cache,
-                       MM1_I32Tensor:$starts, MM1_I32Tensor:$positions, MM1_I32Tensor:$pages);
+                       MM1_I32Tensor:$slots, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions, MM1_I32Tensor:$pages);
   let results = (outs MM1_Activation:$nextCache);
   let assemblyFormat = [{
-    $k `,` $v `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` attr-dict `:` functional-type(operands, results)
+    $k `,` $v `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` attr-dict
+        `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
@@ -432,20 +434,22 @@ def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
   let summary = "Causal attention of each token over its sequence's KV pages";
   let description = [{
     For token t of sequence b at position p and query head h: softmax over u = 0..p of `scale * q[t, h] . K[u, kv]`, then the
-    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32.
-    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `starts` and
+    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32. The key of position u lies in page
+    `pages[slots[b], u / page]`, where mm1.cache_append put it.
+    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `slots`, `starts` and
     `positions` are rank 1, `pages` rank 2; (C3) scale > 0.
     ```mlir
-    %o = mm1.softmax_attention %q, %cache batch(%starts, %positions, %pages) scale = 0.25
-        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %o = mm1.softmax_attention %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25
+        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> tensor<?x64xbf16>
     ```
     Source: MiniMaxM1FlashAttention2; model-spec 3.4.
   }];
-  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$starts, MM1_I32Tensor:$positions,
-                       MM1_I32Tensor:$pages, F64Attr:$scale);
+  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$slots, MM1_I32Tensor:$starts,
+                       MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale);
   let results = (outs MM1_Activation:$out);
   let assemblyFormat = [{
-    $q `,` $cache `batch` `(` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
+    $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
         `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
@@ -527,6 +531,36 @@ def MM1_CombineOp : MM1_ScalarOp<"combine", [MM1_RowLinear]> {
   let arguments = (ins MM1_Activation:$input, MM1_F32Tensor:$weights);
   let results = (outs MM1_Activation:$result);
   let assemblyFormat = "$input `,` $weights attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===---------------------------- Choosing tokens ----------------------------===//
+
+def MM1_TopCandidatesOp : MM1_AnchorOp<"top_candidates"> {
+  let summary = "The largest logits of each row: what a sampler needs of it";
+  let description = [{
+    Of row t only ids whose bit is set in `mask` count (id i is bit `i % 32` of word `i / 32`). `values` and `ids` list the
+    `counts[t]` largest logits in falling order, the lower id first among equals; NaN counts as the smallest. Places beyond
+    `counts[t]`, or beyond the ids that count, hold id -1 and value 0.
+    `sums[t] = (m, s)`: m is the largest logit (-inf when no id counts), and where `counts[t] > 1`,
+    `s = sum over ids that count of exp((logits[t, i] - m) * inverse_temperatures[t])`, to 1e-4 relative; else s is 0. In
+    both cases s is NaN when a logit that counts is NaN: a fault does not hide behind a good token.
+    A greedy token is `ids[t, 0]`; top-k needs k candidates and no sum; top-p is decided by the candidates when they reach
+    `p * s`, and by the whole row otherwise.
+    Constraints: (C1) logits `[R, V]` with V known, mask `[ceil(V / 32)]`; (C2) `1 <= k <= V`; (C3) counts and
+    inverse_temperatures are rank 1; (C4) values and ids are `[R, k]`, sums is `[R, 2]`.
+    ```mlir
+    %values, %ids, %sums = mm1.top_candidates %logits, %mask, %counts, %inverse_temperatures k = 64
+        : (tensor<?x512xf32>, tensor<16xi32>, tensor<?xi32>, tensor<?xf32>)
+          -> (tensor<?x64xf32>, tensor<?x64xi32>, tensor<?x2xf32>)
+    ```
+  }];
+  let arguments = (ins MM1_F32Tensor:$logits, MM1_I32Tensor:$mask, MM1_I32Tensor:$counts,
+                       MM1_F32Tensor:$inverse_temperatures, I64Attr:$k);
+  let results = (outs MM1_F32Tensor:$values, MM1_I32Tensor:$ids, MM1_F32Tensor:$sums);
+  let assemblyFormat = [{
+    $logits `,` $mask `,` $counts `,` $inverse_temperatures `k` `=` $k attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 

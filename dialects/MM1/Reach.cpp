@@ -89,15 +89,18 @@ Reach RopeAnglesOp::getReach(unsigned operand) {
 Reach RopeOp::getReach(unsigned) { return Reach::Row; }
 Reach CacheAppendOp::getReach(unsigned operand) {
   return among(operand, {Reach::Row, Reach::Row, Reach::State, Reach::Batch,
-                         Reach::Row, Reach::Batch});
+                         Reach::Batch, Reach::Row, Reach::Batch});
 }
 Reach SoftmaxAttentionOp::getReach(unsigned operand) {
-  return among(operand, {Reach::Row, Reach::State, Reach::Batch, Reach::Row,
-                         Reach::Batch});
+  return among(operand, {Reach::Row, Reach::State, Reach::Batch, Reach::Batch,
+                         Reach::Row, Reach::Batch});
 }
 
 Reach RouterOp::getReach(unsigned) { return Reach::Row; }
 Reach GroupTokensOp::getReach(unsigned) { return Reach::Batch; }
+Reach TopCandidatesOp::getReach(unsigned operand) {
+  return among(operand, {Reach::Row, Reach::Fixed, Reach::Row, Reach::Row});
+}
 
 Reach AllReduceOp::getReach(unsigned) { return Reach::Place; }
 Reach AllGatherOp::getReach(unsigned) { return Reach::Row; }

@@ -13,6 +13,8 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <optional>
+
 #include "dialects/Plan/PlanDialect.h.inc"
 #include "dialects/Plan/PlanEnums.h.inc"
 
@@ -24,18 +26,20 @@ struct KernelParameter {
   Access access;
 };
 
-/// A result of a cluster that is the next value of one of its inputs, and
-/// therefore written in place: lightning state, KV pages.
+/// An input of a cluster that its kernel changes in place (lightning state, KV
+/// pages), and which result is its next value; a cluster that does not yield it
+/// changes the input all the same.
 struct InPlaceResult {
-  unsigned result, input;
+  unsigned input;
+  std::optional<unsigned> result;
 };
 
-/// The in-place results of a cluster, in the order of results.
+/// What a cluster changes in place, in the order of its ops.
 SmallVector<InPlaceResult> inPlaceResults(mm1::ClusterOp cluster);
 
-/// The inputs that are pools which an op of the cluster updates, whether or not
-/// the cluster yields their next values: they are written in any case.
-SmallVector<unsigned> updatedInputs(mm1::ClusterOp cluster);
+/// What a kernel of this cluster takes: the inputs, then the results that are
+/// not written in place.
+SmallVector<KernelParameter> kernelParameters(mm1::ClusterOp cluster);
 
 } // namespace mlir::plan
 
@@ -55,8 +59,8 @@ LimitsOp getLimits(ModuleOp module);
 
 /// What all entries together must keep, besides what each keeps alone: a name
 /// has one place in the arena whatever the bucket, no buffer without a name
-/// lies where another entry has a name, every bucket exists on every rank, and
-/// ranks agree in their collectives.
+/// lies where another entry has a name, and every bucket exists in every
+/// pipeline stage.
 LogicalResult verifyPlan(ModuleOp module);
 
 } // namespace mlir::plan

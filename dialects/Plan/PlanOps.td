@@ -1,13 +1,15 @@
 //===- PlanOps.td - What the runtime does, step by step -------*- tablegen -*-===//
-// Read from top to bottom: limits, kernels, entries, what an entry names (buffers, weights, states), what it does
-// (launches, collectives, host calls, signals and waits).
+// Read from top to bottom: limits, modules and kernels, entries, what an entry names (buffers, weights, states), what it
+// does (launches, copies, collectives, host calls, signals and waits).
 //
 //   plan.limits max_sequences = 2 max_context = 128 max_prefill = 16 page_tokens = 64 pages = 4 arena_bytes = 448
-//   plan.kernel @silu_0 {
+//       candidates = 8 page_image = "cpu-1"
+//   plan.kernel_module @kernels cpu
+//   plan.kernel @silu_0 in @kernels {
 //   ^bb0(%x: tensor<?x32xf32>):
 //     %y = mm1.cluster elementwise (%x) : (tensor<?x32xf32>) -> tensor<?x32xf32> { ... }
 //   }
-//   plan.entry @decode_1 decode tokens = 1 sequences = 1 rank = 0 {
+//   plan.entry @decode_1 decode tokens = 1 sequences = 1 stage = 0 {
 //     %x = plan.buffer input "x" at 0 bytes = 128 rows = 1 : tensor<?x32xf32>
 //     %y = plan.buffer output "y" at 128 bytes = 128 rows = 1 : tensor<?x32xf32>
 //     plan.launch @silu_0 (read %x : tensor<?x32xf32>, write %y : tensor<?x32xf32>) tasks = 1 unit = tokens per = 1
@@ -35,6 +37,10 @@ def Plan_Dialect : Dialect {
     Order: steps of one stream run as they are written; `plan.signal` and `plan.wait` order steps of different streams.
     A wait stands behind its signal in the text, so the text is one order that keeps every promise, and nothing can
     wait for ever.
+
+    Ranks: all ranks of a pipeline stage run the same entries on their own bytes; what differs between them is in their
+    weights. The ranks form a grid of pp stages, times ep, times tp (`plan.limits`), and collectives name its axes: so
+    ranks cannot disagree in what they do together, only one entry's own order is left to prove.
   }];
 }
 
@@ -69,6 +75,19 @@ def Plan_PortRole : I32EnumAttr<"PortRole", "Who is at the other side of a named
   let cppNamespace = "::mlir::plan";
 }
 
+def Plan_DeviceKind : I32EnumAttr<"DeviceKind", "What runs a module of kernels", [
+    I32EnumAttrCase<"CPU", 0, "cpu">,
+    I32EnumAttrCase<"CUDA", 1, "cuda">]> {
+  let cppNamespace = "::mlir::plan";
+}
+
+def Plan_GridAxis : I32EnumAttr<"GridAxis", "An axis of the grid of ranks", [
+    I32EnumAttrCase<"PP", 0, "pp">,
+    I32EnumAttrCase<"EP", 1, "ep">,
+    I32EnumAttrCase<"TP", 2, "tp">]> {
+  let cppNamespace = "::mlir::plan";
+}
+
 def Plan_CollectiveKind : I32EnumAttr<"CollectiveKind", "What a collective computes", [
     I32EnumAttrCase<"AllReduce", 0, "all_reduce">,
     I32EnumAttrCase<"AllGather", 1, "all_gather">]> {
@@ -100,52 +119,99 @@ class Plan_AccessOp<string mnemonic, list<Trait> traits = []>
     : Plan_Op<mnemonic, traits # [HasParent<"EntryOp">,
                                   DeclareOpInterfaceMethods<Plan_StepOpInterface, ["getStepAccess"]>]>;
 
-//===--------------------------- Limits and kernels --------------------------===//
+//===--------------------- Limits, modules and kernels -----------------------===//
 
 def Plan_LimitsOp : Plan_Op<"limits", [HasParent<"::mlir::ModuleOp">]> {
   let summary = "The sizes the whole plan is made for";
   let description = [{
     `max_sequences` slots, `max_context` tokens of one sequence, `max_prefill` tokens of one prefill step, pages of
-    `page_tokens` tokens of which there are `pages`, and `arena_bytes` of memory for all entries.
-    Constraints: (C1) all positive; (C2) one per module.
+    `page_tokens` tokens of which all sequences together have `pages`, `arena_bytes` of memory for all entries, and at
+    most `candidates` of a row.
+    `page_image` names how keys and values lie in a page: what one image wrote no other reads. `spare_slots` and
+    `spare_pages` are units behind the others that belong to no sequence, for rows that a device drops.
+    `grid` is the number of pipeline stages, expert-parallel and tensor-parallel ranks: [pp, ep, tp].
+    Constraints: (C1) all positive, spares from 0 on; (C2) one per module; (C3) the grid has three sizes, and as many
+    ranks in all as the module's `mm1.ranks`; (C4) the page image has a name.
     ```mlir
     plan.limits max_sequences = 8 max_context = 4096 max_prefill = 256 page_tokens = 64 pages = 512 arena_bytes = 65536
+        candidates = 64 page_image = "cpu-1"
+    plan.limits max_sequences = 8 max_context = 4096 max_prefill = 256 page_tokens = 64 pages = 512 arena_bytes = 65536
+        candidates = 64 page_image = "gpu-1" spare_slots = 1 spare_pages = 1 grid = [1, 2, 4]
     ```
   }];
   let arguments = (ins I64Attr:$max_sequences, I64Attr:$max_context, I64Attr:$max_prefill, I64Attr:$page_tokens,
-                       I64Attr:$pages, I64Attr:$arena_bytes);
+                       I64Attr:$pages, I64Attr:$arena_bytes, I64Attr:$candidates, StrAttr:$page_image,
+                       DefaultValuedAttr<I64Attr, "0">:$spare_slots, DefaultValuedAttr<I64Attr, "0">:$spare_pages,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1, 1}">:$grid);
   let assemblyFormat = [{
     `max_sequences` `=` $max_sequences `max_context` `=` $max_context `max_prefill` `=` $max_prefill
-        `page_tokens` `=` $page_tokens `pages` `=` $pages `arena_bytes` `=` $arena_bytes attr-dict
+        `page_tokens` `=` $page_tokens `pages` `=` $pages `arena_bytes` `=` $arena_bytes `candidates` `=` $candidates
+        `page_image` `=` $page_image (`spare_slots` `=` $spare_slots^)? (`spare_pages` `=` $spare_pages^)?
+        (`grid` `=` $grid^)? attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Columns of the page table: pages of the longest sequence.
     int64_t getPageColumns() { return (getMaxContext() + getPageTokens() - 1) / getPageTokens(); }
+    /// Ranks along an axis.
+    int64_t getGridSize(GridAxis axis) { return getGrid()[static_cast<size_t>(axis)]; }
+    int64_t getNumRanks() { return getGrid()[0] * getGrid()[1] * getGrid()[2]; }
   }];
 }
 
-def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock,
-                                       HasParent<"::mlir::ModuleOp">]> {
+def Plan_KernelModuleOp : Plan_Op<"kernel_module", [Symbol, HasParent<"::mlir::ModuleOp">,
+                                                    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Kernels that are built and loaded together";
+  let description = [{
+    A module of a cpu becomes one file a level of the processor, of which a device takes the best it can run; one of a GPU
+    becomes a file for `arch`. With `host_of` it is the same text as a GPU's module, built for the processor, so that a
+    driver that is emulated can run it.
+    Constraints: (C1) a cuda module names its architecture, a cpu module none; (C2) `host_of` stands on a cpu module and
+    names a cuda module above it.
+    ```mlir
+    plan.kernel_module @kernels cpu
+    plan.kernel_module @decode cuda arch = "sm_90a"
+    plan.kernel_module @decode_host cpu host_of = @decode
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, Plan_DeviceKind:$device, OptionalAttr<StrAttr>:$arch,
+                       OptionalAttr<FlatSymbolRefAttr>:$host_of);
+  let assemblyFormat = "$sym_name $device (`arch` `=` $arch^)? (`host_of` `=` $host_of^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock, HasParent<"::mlir::ModuleOp">,
+                                       DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "One cluster by name, for launches to call";
   let description = [{
     The block's arguments are the cluster's inputs. A call passes them in order, then the cluster's results in order,
     except those that are the next value of a state: they are written through the state's own argument.
-    `scratch_bytes` is what each thread of a launch needs besides; the emitter sets it.
-    Constraints: (C1) exactly one op, an `mm1.cluster`; (C2) its inputs are the block's arguments, in order.
+    A builtin has no cluster: its target's runtime brings it (`begin`, which fills the ports, and `publish`, which hands
+    results to the host), and its parameters are written down.
+    `waits` says that the kernel's text waits for the launch before it before it touches anything but weights; only such a
+    kernel may start early.
+    Constraints: (C1) exactly one op, an `mm1.cluster`, or a builtin's parameters and nothing else; (C2) the cluster's
+    inputs are the block's arguments, in order; (C3) names a `plan.kernel_module`; (C4) a cpu's kernel is no builtin and does not
+    wait: its launches run one after the other.
     ```mlir
-    plan.kernel @linear_silu_0 {
+    plan.kernel @linear_silu_0 in @kernels {
     ^bb0(%x: tensor<?x64xbf16>, %w: tensor<192x64xbf16>):
       %y = mm1.cluster matmul (%x, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> { ... }
     }
+    plan.kernel @begin in @decode builtin (write tensor<?xi32>, write tensor<?xi32>) waits
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$scratch_bytes);
-  let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name (`scratch_bytes` `=` $scratch_bytes^)? attr-dict-with-keyword $body";
-  let hasVerifier = 1;
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$module, OptionalAttr<TypeArrayAttr>:$builtin_types,
+                       OptionalAttr<DenseI32ArrayAttr>:$builtin_access, UnitAttr:$waits);
+  let regions = (region MaxSizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `in` $module (`builtin` custom<Parameters>($builtin_types, $builtin_access)^)? (`waits` $waits^)?
+        attr-dict-with-keyword ($body^)?
+  }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
+    bool isBuiltin() { return getBuiltinTypes().has_value(); }
+    /// Of a kernel that is no builtin.
     ::mlir::mm1::ClusterOp getCluster();
     /// The parameters of a call: type and access of each.
     ::llvm::SmallVector<::mlir::plan::KernelParameter> getParameters();
@@ -154,22 +220,23 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, 
 
 def Plan_EntryOp : Plan_Op<"entry", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock,
                                      HasParent<"::mlir::ModuleOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "One bucket of one entry function, on one rank";
+  let summary = "One bucket of one entry function, on every rank of one pipeline stage";
   let description = [{
     Serves every batch of at most `tokens` tokens of at most `sequences` sequences; for `head`, `tokens` counts rows.
-    Constraints: (C1) holds plan ops only; (C2) tokens, sequences and rank fit the kind and the module's `plan.limits`;
+    Constraints: (C1) holds plan ops only; (C2) tokens, sequences and stage fit the kind and the module's `plan.limits`;
     (C3) buffers that share bytes are never in use at once (named ones are in use throughout);
     (C4) a buffer is written before it is read, and two steps that touch it are ordered when one of them writes
     (inputs are written by the session before the entry starts); (C5) a wait names a signal above it, and each signal
-    has its own number; (C6) extents lie in the arena; (C7) a name stands once; (C8) outputs are written.
+    has its own number; (C6) extents lie in the arena; (C7) a name stands once; (C8) outputs are written; (C9) each
+    collective is ordered behind those above it, so that all ranks come to them in one order.
     ```mlir
-    plan.entry @decode_8 decode tokens = 8 sequences = 8 rank = 0 { ... }
+    plan.entry @decode_8 decode tokens = 8 sequences = 8 stage = 0 { ... }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, Plan_EntryKind:$kind, I64Attr:$tokens, I64Attr:$sequences, I64Attr:$rank);
+  let arguments = (ins SymbolNameAttr:$sym_name, Plan_EntryKind:$kind, I64Attr:$tokens, I64Attr:$sequences, I64Attr:$stage);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name $kind `tokens` `=` $tokens `sequences` `=` $sequences `rank` `=` $rank attr-dict-with-keyword $body
+    $sym_name $kind `tokens` `=` $tokens `sequences` `=` $sequences `stage` `=` $stage attr-dict-with-keyword $body
   }];
   let hasRegionVerifier = 1;
 }
@@ -232,42 +299,68 @@ def Plan_StateRefOp : Plan_Op<"state_ref", [Pure, HasParent<"EntryOp">, DeclareO
 def Plan_LaunchOp : Plan_AccessOp<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel on all tasks of its grid";
   let description = [{
-    The grid has `tasks * ceil(count(unit) / per)` tasks, each run once, in any order, on any number of threads; count
-    is 1, the batch's tokens, or its sequences. `label` says where the kernel comes from, for traces and messages.
+    The grid has `tasks * ceil(count(unit) / per)` tasks, each run once, in any order, by any number of workers (threads of
+    a cpu, blocks of a GPU); count is 1, the batch's tokens, or its sequences. A worker takes at most `grain` tasks at
+    once: 1 where tasks are uneven, 0 where the device decides. `label` says where the kernel comes from, for traces and
+    messages.
+    Of a GPU: blocks have `threads` threads and `shared_bytes` of dynamic shared memory; `workspace_bytes` is memory that
+    the blocks of one launch share, zero when it starts and when it ends (what each thread of a cpu needs for itself is a
+    fact of the kernel, see Kernel.scratch_bytes in plan.fbs); with `early_start` it may begin before the launch in front
+    of it in its stream has ended.
     Constraints: (C1) names a `plan.kernel`; (C2) passes what the kernel takes: number, types and access;
     (C3) the grid is positive, and the one of the kernel's schedule when it has one; (C4) weights are only read;
-    (C5) arguments come from `plan.buffer`, `plan.weight_ref` or `plan.state_ref`.
+    (C5) arguments come from `plan.buffer`, `plan.weight_ref` or `plan.state_ref`; (C6) sizes are not negative; (C7) only
+    a kernel that waits starts early; (C8) a GPU's launch has a block shape, a cpu's has none and nothing else of a GPU's.
     ```mlir
     plan.launch @linear_silu_0 (read %x : tensor<?x64xbf16>, read %w : tensor<192x64xbf16>, write %y : tensor<?x192xbf16>)
         tasks = 6 unit = one per = 1 label = "layers.0.self_attn/linear_silu"
+    plan.launch @linear_silu_1 (...) tasks = 132 unit = one per = 1 threads = 128 shared_bytes = 65536 early_start
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$args, DenseI32ArrayAttr:$access,
-                       I64Attr:$tasks, Plan_GridUnit:$unit, I64Attr:$per, OptionalAttr<StrAttr>:$label,
+                       I64Attr:$tasks, Plan_GridUnit:$unit, I64Attr:$per, DefaultValuedAttr<I64Attr, "0">:$grain,
+                       DefaultValuedAttr<I64Attr, "0">:$threads, DefaultValuedAttr<I64Attr, "0">:$shared_bytes,
+                       DefaultValuedAttr<I64Attr, "0">:$workspace_bytes, UnitAttr:$early_start, OptionalAttr<StrAttr>:$label,
                        DefaultValuedAttr<I64Attr, "0">:$stream);
   let assemblyFormat = [{
     $kernel custom<Arguments>($args, type($args), $access) `tasks` `=` $tasks `unit` `=` $unit `per` `=` $per
-        (`label` `=` $label^)? (`stream` `=` $stream^)? attr-dict
+        (`grain` `=` $grain^)? (`threads` `=` $threads^)? (`shared_bytes` `=` $shared_bytes^)?
+        (`workspace_bytes` `=` $workspace_bytes^)? (`early_start` $early_start^)? (`label` `=` $label^)?
+        (`stream` `=` $stream^)? attr-dict
   }];
+  let hasVerifier = 1;
+}
+
+def Plan_CopyOp : Plan_AccessOp<"copy"> {
+  let summary = "Copies a buffer into another";
+  let description = [{
+    All of its bytes, whatever the batch.
+    Constraints: (C1) reads one buffer and writes one of the same type and size; (C2) arguments come from `plan.buffer`.
+    ```mlir
+    plan.copy (read %x : tensor<?x64xbf16>, write %y : tensor<?x64xbf16>) stream = 1
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$args, DenseI32ArrayAttr:$access,
+                       DefaultValuedAttr<I64Attr, "0">:$stream);
+  let assemblyFormat = "custom<Arguments>($args, type($args), $access) (`stream` `=` $stream^)? attr-dict";
   let hasVerifier = 1;
 }
 
 def Plan_CollectiveOp : Plan_AccessOp<"collective"> {
   let summary = "An exchange between ranks";
   let description = [{
-    Every rank of `ranks` takes part with its own buffers, in the same order of collectives.
-    Constraints: (C1) reads one buffer and writes one; (C2) `ranks` rises and has this entry's rank; (C3) types:
-    `all_reduce` keeps them, `all_gather` makes the last dimension as many times wider as there are ranks;
-    (C4) all ranks agree in the sequence of collectives they share (checked by `mm1-verify-plan`);
-    (C5) arguments come from `plan.buffer`.
+    Ranks that differ only along `axes` of the grid take part together, each with its own buffers.
+    Constraints: (C1) reads one buffer and writes one; (C2) `axes` are one or both of ep and tp, in this order (stages run
+    other entries); (C3) types: `all_reduce` keeps them, `all_gather` makes the last dimension as many times wider as
+    there are ranks along the axes; (C4) arguments come from `plan.buffer`.
     ```mlir
-    plan.collective all_reduce ranks = [0, 1] (read %x : tensor<?x64xbf16>, write %y : tensor<?x64xbf16>) stream = 1
+    plan.collective all_reduce [ep, tp] (read %x : tensor<?x64xbf16>, write %y : tensor<?x64xbf16>) stream = 1
     ```
   }];
-  let arguments = (ins Plan_CollectiveKind:$kind, DenseI64ArrayAttr:$ranks, Variadic<AnyRankedTensor>:$args,
+  let arguments = (ins Plan_CollectiveKind:$kind, DenseI32ArrayAttr:$axes, Variadic<AnyRankedTensor>:$args,
                        DenseI32ArrayAttr:$access, DefaultValuedAttr<I64Attr, "0">:$stream);
   let assemblyFormat = [{
-    $kind `ranks` `=` $ranks custom<Arguments>($args, type($args), $access) (`stream` `=` $stream^)? attr-dict
+    $kind custom<Axes>($axes) custom<Arguments>($args, type($args), $access) (`stream` `=` $stream^)? attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -275,15 +368,23 @@ def Plan_CollectiveOp : Plan_AccessOp<"collective"> {
 def Plan_HostCallOp : Plan_AccessOp<"host_call"> {
   let summary = "A function of the runtime by name";
   let description = [{
-    For what is no kernel: a library's matrix product, a sampler. The runtime refuses a plan whose callee it lacks.
-    Constraints: (C1) the callee has a name; (C2) arguments come from plan ops that name memory.
+    For what is no kernel: choosing tokens on a cpu, a library's matrix product. It has a grid as a launch has, and
+    `numbers` are sizes and strides that the function takes besides (runtime/Artifact/HostCalls.h says which). The
+    runtime refuses a plan whose callee it lacks.
+    Constraints: (C1) the callee has a name; (C2) arguments come from plan ops that name memory; (C3) the grid is
+    positive.
     ```mlir
-    plan.host_call "sample" (read %logits : tensor<?x512xf32>, write %ids : tensor<?xi32>)
+    plan.host_call "top_candidates" (read %logits : tensor<?x512xf32>, ..., write %ids : tensor<?x64xi32>)
+        numbers = [512, 64, 512, 64, 64, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates"
     ```
   }];
   let arguments = (ins StrAttr:$callee, Variadic<AnyRankedTensor>:$args, DenseI32ArrayAttr:$access,
-                       DefaultValuedAttr<I64Attr, "0">:$stream);
-  let assemblyFormat = "$callee custom<Arguments>($args, type($args), $access) (`stream` `=` $stream^)? attr-dict";
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$numbers, I64Attr:$tasks, Plan_GridUnit:$unit, I64Attr:$per,
+                       OptionalAttr<StrAttr>:$label, DefaultValuedAttr<I64Attr, "0">:$stream);
+  let assemblyFormat = [{
+    $callee custom<Arguments>($args, type($args), $access) (`numbers` `=` $numbers^)? `tasks` `=` $tasks `unit` `=` $unit
+        `per` `=` $per (`label` `=` $label^)? (`stream` `=` $stream^)? attr-dict
+  }];
   let hasVerifier = 1;
 }
 

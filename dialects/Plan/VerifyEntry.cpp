@@ -129,6 +129,16 @@ private:
     ++clock[stream];
     clocks.push_back(std::make_unique<Clock>(clock));
     Moment moment{op, stream, clock[stream], clocks.back().get()};
+    if (isa<CollectiveOp>(op)) { // C9
+      if (lastCollective.op && !isBefore(lastCollective, moment)) {
+        InFlightDiagnostic diag =
+            op->emitOpError("is not ordered behind the collective above it: "
+                            "ranks could come to them in another order");
+        diag.attachNote(lastCollective.op->getLoc()) << "the other is here";
+        return diag;
+      }
+      lastCollective = moment;
+    }
     if (auto signal = dyn_cast<SignalOp>(op)) {
       auto [known, isNew] = signals.try_emplace(signal.getEvent(), moment);
       if (!isNew) { // C5
@@ -259,6 +269,7 @@ private:
   SmallVector<Clock> now;
   SmallVector<std::unique_ptr<Clock>> clocks;
   DenseMap<int64_t, Moment> signals;
+  Moment lastCollective;
   DenseMap<Value, unsigned> uses; ///< index into `all`
   SmallVector<Uses> all;
   DenseMap<StringAttr, Uses> states;
@@ -292,11 +303,9 @@ LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &) {
   if (getKind() == EntryKind::Decode && tokens != sequences)
     return emitOpError() << "decodes one token a sequence, but has " << tokens
                          << " tokens and " << sequences << " sequences";
-  auto ranks = (*this)->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(
-      "mm1.ranks");
-  int64_t rank = getRank(), numRanks = ranks ? ranks.getInt() : 1;
-  if (rank < 0 || rank >= numRanks)
-    return emitOpError() << "is for rank " << rank << " of " << numRanks;
+  int64_t stage = getStage(), stages = limits.getGridSize(GridAxis::PP);
+  if (stage < 0 || stage >= stages)
+    return emitOpError() << "is for stage " << stage << " of " << stages;
   for (BufferOp buffer : getBody().front().getOps<BufferOp>())
     if (buffer.getEnd() > static_cast<int64_t>(limits.getArenaBytes())) // C6
       return buffer.emitOpError()

@@ -45,6 +45,9 @@ TargetFacts cpuFacts() {
       .manyTokens = 512,
       .groupFromTokens = 2,
       .defersNorms = false,
+      .pageImage = "cpu-1",
+      .spareUnits = 0,
+      .selectsOnHost = true,
   };
 }
 
@@ -87,6 +90,7 @@ Abilities abilitiesOf(AnchorOpInterface anchor) {
     }};
   case AnchorKind::Recurrence:
   case AnchorKind::Routing:
+  case AnchorKind::Selection:
     return {};
   case AnchorKind::Elementwise:
   case AnchorKind::Collective:
@@ -284,6 +288,9 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
     // A task does one head of one sequence.
     choice.unit = CountedBy::Sequences;
     choice.tasks = anchor.getRowParts();
+    break;
+  case AnchorKind::Selection:
+    choice.unit = CountedBy::Tokens;
     break;
   case AnchorKind::Elementwise:
   case AnchorKind::Collective:

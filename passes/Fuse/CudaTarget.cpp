@@ -55,6 +55,9 @@ TargetFacts cudaFacts(StringRef name, ArrayRef<int64_t> multiprocessors,
       .manyTokens = 512,
       .groupFromTokens = kFewRows + 1,
       .defersNorms = true,
+      .pageImage = "gpu-1",
+      .spareUnits = 1,
+      .selectsOnHost = false,
   };
 }
 
@@ -86,6 +89,7 @@ const Form *findForm(ArrayRef<AnchorKind> kinds) {
       {{Kind::Attention}, 0},
       {{Kind::CacheAppend, Kind::Attention}, 1},
       {{Kind::Routing}, 0},
+      {{Kind::Selection}, 0},
   };
   for (const Form &form : forms)
     if (ArrayRef<AnchorKind>(form.kinds) == kinds)
@@ -340,6 +344,7 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
       choice.unit = CountedBy::One;
     break;
   case AnchorKind::RowReduction:
+  case AnchorKind::Selection:
     break;
   case AnchorKind::Elementwise:
   case AnchorKind::Collective:

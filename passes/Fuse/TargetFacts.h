@@ -58,6 +58,11 @@ struct TargetFacts {
   // made in parts are deferred (DeferNorm.cpp).
   bool defersNorms;
 
+  // Plan.
+  StringRef pageImage; // how keys and values lie in a page
+  int64_t spareUnits;  // slots, and pages, for rows that the device drops
+  bool selectsOnHost;  // the runtime chooses candidates, not a kernel
+
   int64_t depth(Type element) const {
     return element.isInteger(8) ? depthI8
            : element.isBF16()   ? depthBF16

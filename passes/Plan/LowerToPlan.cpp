@@ -1,25 +1,18 @@
 //===- LowerToPlan.cpp - From values and functions to bytes and buckets ---===//
 // In three steps:
-//   1. Draft: each function is read once. Values become virtual buffers with a
-//      live range, clusters become drafted launches of deduplicated kernels,
-//      the next value of a state becomes the state itself.
-//   2. Ports: named buffers get one place each, large enough for every bucket.
-//   3. Entries: the draft's buffers get their bytes and offsets for its bucket
-//      (PlaceBuffers.h), and its launches are written down.
+//   1. Draft.h: each function is read once.
+//   2. Ports.h: named buffers get one place each, large enough for every bucket.
+//   3. Here: the draft's buffers get their bytes and offsets for its bucket
+//      (PlaceBuffers.h), and its steps are written down.
 //
 // The functions decode_1 and decode_2 become entries of these names, on buffers
 // of one row and of two; what they launch is shared where it is equal.
 //===----------------------------------------------------------------------===//
 #include "dialects/Plan/Layout.h"
-#include "passes/Fuse/Bucket.h"
-#include "passes/Plan/OutlineKernels.h"
 #include "passes/Plan/Passes.h"
 #include "passes/Plan/PlaceBuffers.h"
 #include "passes/Plan/PlanMetrics.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "passes/Plan/Ports.h"
 
 namespace mlir::plan {
 #define GEN_PASS_DEF_LOWERTOPLAN
@@ -30,288 +23,6 @@ using namespace mlir;
 using namespace mlir::plan;
 
 namespace {
-
-/// What the dynamic first dimension of a buffer counts.
-enum class Rows { Tokens, Sequences, SequenceBounds, Hidden };
-
-struct VirtualBuffer {
-  RankedTensorType type;
-  Rows rows = Rows::Tokens;
-  StringRef port; ///< empty for one without a name
-  PortRole role = PortRole::Input;
-  int64_t first = 0, last = 0; ///< launches between which it is in use
-};
-
-/// An argument: a buffer of the draft, or the symbol of a weight or a state.
-struct DraftArgument {
-  std::optional<unsigned> buffer;
-  FlatSymbolRefAttr symbol;
-  RankedTensorType type;
-  bool isState = false;
-};
-
-struct DraftLaunch {
-  KernelOp kernel;
-  SmallVector<DraftArgument> args;
-  SmallVector<int32_t> access;
-  int64_t tasks, per;
-  GridUnit unit;
-  std::string label;
-  Location location;
-};
-
-using mm1::Bucket;
-
-/// One function.
-struct Draft {
-  StringRef name;
-  EntryKind kind;
-  Bucket bucket;
-  Location location;
-  std::vector<VirtualBuffer> buffers;
-  std::vector<DraftLaunch> launches;
-};
-
-/// What all buckets share.
-struct Sizes {
-  int64_t maxSequences, maxPrefill, pageColumns;
-
-  int64_t rowsOf(Rows rows, Bucket bucket) const {
-    switch (rows) {
-    case Rows::Tokens:
-      return bucket.tokens;
-    case Rows::Sequences:
-      return bucket.sequences;
-    case Rows::SequenceBounds:
-      return bucket.sequences + 1;
-    case Rows::Hidden:
-      return std::max(maxSequences, maxPrefill);
-    }
-    return 0;
-  }
-  int64_t bytesOf(const VirtualBuffer &buffer, Bucket bucket) const {
-    return bufferBytes(buffer.type, rowsOf(buffer.rows, bucket), pageColumns);
-  }
-};
-
-//===-------------------------------- Draft -------------------------------===//
-
-/// Reads one function.
-class Drafter {
-public:
-  Drafter(func::FuncOp function, EntryKind kind, const Bucket &bucket,
-          KernelOutliner &outliner)
-      : function(function), outliner(outliner),
-        draft{function.getSymName(), kind, bucket, function.getLoc(), {}, {}} {}
-
-  FailureOr<Draft> run() {
-    if (!llvm::hasSingleElement(function.getBody()))
-      return function.emitOpError("expects one block");
-    for (BlockArgument argument : function.getArguments())
-      if (failed(addInput(argument)))
-        return failure();
-    for (Operation &op : function.getBody().front()) {
-      LogicalResult status =
-          llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case([&](mm1::LoadWeightOp load) {
-                return bind(load.getValue(),
-                            {std::nullopt, load.getWeightAttr(),
-                             typeOf(load.getValue()), false});
-              })
-              .Case([&](mm1::LoadStateOp load) { return addLoad(load); })
-              .Case([&](mm1::StoreStateOp store) { return addStore(store); })
-              .Case([&](mm1::ClusterOp cluster) { return addLaunch(cluster); })
-              .Case([&](func::ReturnOp end) { return addOutputs(end); })
-              .Default([&](Operation *other) {
-                return other->emitOpError(
-                    "stands outside of a cluster; the plan has no launch for "
-                    "it (run the fuse phase first)");
-              });
-      if (failed(status))
-        return failure();
-    }
-    for (auto &[name, state] : states)
-      if (state.changed && !state.stored)
-        return state.current.getDefiningOp()->emitOpError()
-               << "changes @" << name.getValue()
-               << ", but no 'mm1.store_state' follows: states change in place";
-    return std::move(draft);
-  }
-
-private:
-  struct State {
-    Value current;
-    bool changed = false, stored = true;
-  };
-
-  static RankedTensorType typeOf(Value value) {
-    return cast<RankedTensorType>(value.getType());
-  }
-
-  LogicalResult bind(Value value, DraftArgument argument) {
-    arguments.try_emplace(value, std::move(argument));
-    return success();
-  }
-
-  unsigned addBuffer(Value value, VirtualBuffer buffer) {
-    unsigned index = draft.buffers.size();
-    buffer.type = typeOf(value);
-    draft.buffers.push_back(buffer);
-    (void)bind(value, {index, {}, typeOf(value), false});
-    return index;
-  }
-
-  LogicalResult addInput(BlockArgument argument) {
-    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                      "mm1.name");
-    std::optional<Rows> rows =
-        llvm::StringSwitch<std::optional<Rows>>(name ? name.getValue() : "")
-            .Cases({"tokens", "positions", "rows"}, Rows::Tokens)
-            .Cases({"slots", "pages"}, Rows::Sequences)
-            .Case("starts", Rows::SequenceBounds)
-            .Case("hidden", Rows::Hidden)
-            .Default(std::nullopt);
-    if (!rows)
-      return function.emitOpError()
-             << "expects argument " << argument.getArgNumber()
-             << " to have an 'mm1.name' of tokens, positions, rows, slots, "
-                "pages, starts or hidden, found "
-             << (name ? name.getValue() : "nothing");
-    addBuffer(argument, {{}, *rows, name.getValue(), PortRole::Input, 0, 0});
-    return success();
-  }
-
-  LogicalResult addLoad(mm1::LoadStateOp load) {
-    State &state = states[load.getStateAttr().getAttr()];
-    if (state.changed && !state.stored)
-      return load.emitOpError() << "reads " << load.getStateAttr()
-                                << " between its change and the store";
-    state.current = load.getResult();
-    return bind(load.getResult(), {std::nullopt, load.getStateAttr(),
-                                   typeOf(load.getResult()), true});
-  }
-
-  LogicalResult addStore(mm1::StoreStateOp store) {
-    auto found = arguments.find(store.getValue());
-    State &state = states[store.getStateAttr().getAttr()];
-    if (found == arguments.end() ||
-        found->second.symbol != store.getStateAttr() ||
-        state.current != store.getValue())
-      return store.emitOpError()
-             << "stores a value that is not the latest one of "
-             << store.getStateAttr() << "; states change in place";
-    state.stored = true;
-    return success();
-  }
-
-  LogicalResult addLaunch(mm1::ClusterOp cluster) {
-    DictionaryAttr schedule = cluster.getScheduleAttr();
-    auto tasks = schedule ? schedule.getAs<IntegerAttr>("tasks") : nullptr;
-    auto per = schedule ? schedule.getAs<IntegerAttr>("per") : nullptr;
-    auto unitName = schedule ? schedule.getAs<StringAttr>("unit") : nullptr;
-    std::optional<GridUnit> unit =
-        unitName ? symbolizeGridUnit(unitName.getValue()) : std::nullopt;
-    if (!tasks || !per || !unit)
-      return cluster.emitOpError("expects a schedule with tasks, unit and per; "
-                                 "run mm1-schedule-clusters first");
-    int64_t step = draft.launches.size();
-    DraftLaunch launch{outliner.outline(cluster),
-                       {},
-                       {},
-                       tasks.getInt(),
-                       per.getInt(),
-                       *unit,
-                       labelOf(cluster),
-                       cluster.getLoc()};
-    for (Value input : cluster.getInputs()) {
-      DraftArgument &argument = arguments.find(input)->second;
-      if (argument.isState &&
-          states[argument.symbol.getAttr()].current != input)
-        return cluster.emitOpError() << "reads a value of " << argument.symbol
-                                     << " that was overwritten in place";
-      if (argument.buffer)
-        draft.buffers[*argument.buffer].last = step;
-      launch.args.push_back(argument);
-    }
-    // Pools that it updates without saying what they are next must not be read
-    // by an older name.
-    for (unsigned input : updatedInputs(cluster)) {
-      if (!launch.args[input].isState)
-        return cluster.emitOpError() << "makes the next value of a state, but "
-                                        "its input is not a loaded state";
-      states[launch.args[input].symbol.getAttr()] = State();
-    }
-    SmallVector<InPlaceResult> inPlace = inPlaceResults(cluster);
-    for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
-      const auto *pair = llvm::find_if(
-          inPlace, [&](auto candidate) { return candidate.result == i; });
-      if (pair == inPlace.end()) {
-        unsigned index = addBuffer(
-            output, {{}, Rows::Tokens, {}, PortRole::Input, step, step});
-        launch.args.push_back({index, {}, typeOf(output), false});
-        continue;
-      }
-      DraftArgument state = launch.args[pair->input];
-      states[state.symbol.getAttr()] = {output, true, false};
-      (void)bind(output, state);
-    }
-    for (KernelParameter parameter : launch.kernel.getParameters())
-      launch.access.push_back(static_cast<int32_t>(parameter.access));
-    draft.launches.push_back(std::move(launch));
-    return success();
-  }
-
-  LogicalResult addOutputs(func::ReturnOp end) {
-    if (end.getNumOperands() != 1)
-      return end.emitOpError()
-             << "expects one value, found " << end.getNumOperands();
-    auto found = arguments.find(end.getOperand(0));
-    if (found == arguments.end() || !found->second.buffer ||
-        !draft.buffers[*found->second.buffer].port.empty())
-      return end.emitOpError("expects a value that a cluster made");
-    VirtualBuffer &buffer = draft.buffers[*found->second.buffer];
-    buffer.port = draft.kind == EntryKind::Head ? "logits" : "hidden";
-    buffer.role = PortRole::Output;
-    return success();
-  }
-
-  func::FuncOp function;
-  KernelOutliner &outliner;
-  Draft draft;
-  DenseMap<Value, DraftArgument> arguments;
-  llvm::MapVector<StringAttr, State> states;
-};
-
-//===-------------------------------- Ports -------------------------------===//
-
-struct Port {
-  RankedTensorType type;
-  int64_t bytes = 0, offset = 0;
-};
-using Ports = llvm::MapVector<StringRef, Port>;
-
-/// Collects the names of all drafts and places them from 0 on.
-FailureOr<int64_t> placePorts(ArrayRef<Draft> drafts, const Sizes &sizes,
-                              Ports &ports) {
-  for (const Draft &draft : drafts)
-    for (const VirtualBuffer &buffer : draft.buffers) {
-      if (buffer.port.empty())
-        continue;
-      Port &port = ports[buffer.port];
-      if (port.type && port.type != buffer.type)
-        return emitError(draft.location)
-               << "has '" << buffer.port << "' as " << buffer.type
-               << ", but another entry has it as " << port.type;
-      port.type = buffer.type;
-      port.bytes = std::max(port.bytes, sizes.bytesOf(buffer, draft.bucket));
-    }
-  int64_t end = 0;
-  for (auto &[name, port] : ports) {
-    port.offset = end;
-    end += port.bytes;
-  }
-  return end;
-}
 
 //===------------------------------- Entries ------------------------------===//
 
@@ -328,30 +39,35 @@ public:
     int64_t end = place(base);
     auto entry =
         EntryOp::create(builder, draft.location, draft.name, draft.kind,
-                        bucket.tokens, bucket.sequences, /*rank=*/0);
+                        bucket.tokens, bucket.sequences, /*stage=*/0);
     builder.setInsertionPointToStart(&entry.getBody().emplaceBlock());
     for (auto [i, buffer] : llvm::enumerate(draft.buffers))
       if (!buffer.port.empty())
         makeBuffer(i, draft.location);
-    for (const DraftLaunch &launch : draft.launches) {
-      SmallVector<Value> args;
-      for (const DraftArgument &argument : launch.args)
-        args.push_back(valueOf(argument, launch.location));
-      StringAttr label = launch.label.empty()
-                             ? StringAttr()
-                             : builder.getStringAttr(launch.label);
-      LaunchOp::create(builder, launch.location,
-                       FlatSymbolRefAttr::get(launch.kernel), args,
-                       builder.getDenseI32ArrayAttr(launch.access),
-                       builder.getI64IntegerAttr(launch.tasks),
-                       GridUnitAttr::get(builder.getContext(), launch.unit),
-                       builder.getI64IntegerAttr(launch.per), label,
-                       builder.getI64IntegerAttr(0));
-    }
+    for (const DraftStep &step : draft.steps)
+      writeStep(step);
     return end;
   }
 
 private:
+  void writeStep(const DraftStep &step) {
+    SmallVector<Value> args;
+    for (const DraftArgument &argument : step.args)
+      args.push_back(valueOf(argument, step.location));
+    StringAttr label =
+        step.label.empty() ? StringAttr() : builder.getStringAttr(step.label);
+    if (step.call)
+      HostCallOp::create(builder, step.location, step.call->callee, args,
+                         step.access, step.call->numbers, step.tasks, step.unit,
+                         step.per, label);
+    else
+      LaunchOp::create(builder, step.location,
+                       KernelOp(step.kernel).getSymName(), args, step.access,
+                       step.tasks, step.unit, step.per, step.grain,
+                       step.threads, /*shared_bytes=*/0, /*workspace_bytes=*/0,
+                       /*early_start=*/false, label);
+  }
+
   int64_t place(int64_t base) {
     std::vector<LiveBuffer> live;
     for (const VirtualBuffer &buffer : draft.buffers)
@@ -402,7 +118,7 @@ private:
 
   OpBuilder builder;
   const Draft &draft;
-  Bucket bucket;
+  mm1::Bucket bucket;
   const Sizes &sizes;
   const Ports &ports;
   SmallVector<Value> values;
@@ -425,11 +141,18 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     FailureOr<int64_t> pageTokens = findPageTokens(module);
     if (failed(pageTokens) || failed(checkOptions(module)))
       return failure();
-    KernelOutliner outliner(module);
+    bool isCPU = device == "cpu";
+    StepRules rules{isCPU ? DeviceKind::CPU : DeviceKind::CUDA, selectsOnHost};
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    auto kernels = KernelModuleOp::create(
+        builder, module.getLoc(), "kernels", rules.device,
+        isCPU ? StringAttr() : builder.getStringAttr(device),
+        FlatSymbolRefAttr());
+    KernelOutliner outliner(module, kernels);
     std::vector<Draft> drafts;
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
-      FailureOr<Bucket> bucket = Bucket::of(function);
+      FailureOr<mm1::Bucket> bucket = mm1::Bucket::of(function);
       if (failed(bucket))
         return failure();
       std::optional<EntryKind> kind = symbolizeEntryKind(bucket->entry);
@@ -437,26 +160,32 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
         return function.emitOpError(
             "expects an 'mm1.entry' of \"decode\", \"prefill\" or \"head\"");
       FailureOr<Draft> draft =
-          Drafter(function, *kind, *bucket, outliner).run();
+          draftFunction(function, *kind, *bucket, rules, outliner);
       if (failed(draft))
         return failure();
       drafts.push_back(std::move(*draft));
     }
 
-    Sizes sizes{maxSequences, prefillTokens, ceilDiv(maxContext, *pageTokens)};
+    Sizes sizes{maxSequences, prefillTokens, ceilDiv(maxContext, *pageTokens),
+                maxSequences + spareUnits};
     Ports ports;
     FailureOr<int64_t> base = placePorts(drafts, sizes, ports);
     if (failed(base))
       return failure();
     int64_t arenaBytes = std::max<int64_t>(*base, kAlignment);
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    builder.setInsertionPointToEnd(module.getBody());
     for (const Draft &draft : drafts)
       arenaBytes = std::max(
           arenaBytes, EntryWriter(builder, draft, sizes, ports).run(*base));
+    auto candidates = ports.find("candidate_ids");
+    auto ranks = module->getAttrOfType<IntegerAttr>("mm1.ranks");
     builder.setInsertionPointToStart(module.getBody());
-    LimitsOp::create(builder, module.getLoc(), maxSequences, maxContext,
-                     prefillTokens, *pageTokens,
-                     maxSequences * sizes.pageColumns, arenaBytes);
+    LimitsOp::create(
+        builder, module.getLoc(), maxSequences, maxContext, prefillTokens,
+        *pageTokens, maxSequences * sizes.pageColumns, arenaBytes,
+        candidates == ports.end() ? 1 : candidates->second.type.getDimSize(1),
+        pageImage, spareUnits, spareUnits,
+        ArrayRef<int64_t>{1, 1, ranks ? ranks.getInt() : 1});
     for (func::FuncOp function : functions)
       function.erase();
     module->setAttr("plan.metrics",

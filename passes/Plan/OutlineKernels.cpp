@@ -45,13 +45,15 @@ std::string plan::labelOf(mm1::ClusterOp cluster) {
   return (place + (place.empty() ? "" : "/") + describeCluster(cluster)).str();
 }
 
-KernelOutliner::KernelOutliner(ModuleOp module) : module(module) {}
+KernelOutliner::KernelOutliner(ModuleOp module, KernelModuleOp kernels)
+    : module(module), kernels(kernels) {}
 
 KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
   OpBuilder builder(module.getContext());
   // A kernel serves many places: it has no place of its own.
   auto kernel = KernelOp::create(builder, UnknownLoc::get(module.getContext()),
-                                 "", IntegerAttr());
+                                 "", kernels.getSymName(), ArrayAttr(),
+                                 DenseI32ArrayAttr(), /*waits=*/false);
   Block &block = kernel.getBody().emplaceBlock();
   IRMapping map;
   for (Value input : cluster.getInputs())

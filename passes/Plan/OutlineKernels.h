@@ -16,14 +16,15 @@ namespace mlir::plan {
 
 class KernelOutliner {
 public:
-  /// Kernels are created at the end of `module`.
-  explicit KernelOutliner(ModuleOp module);
+  /// Kernels are created at the end of `module`, as part of `kernels`.
+  KernelOutliner(ModuleOp module, KernelModuleOp kernels);
 
   /// The kernel that does what `cluster` does, made if there is none yet.
   KernelOp outline(mm1::ClusterOp cluster);
 
 private:
   ModuleOp module;
+  KernelModuleOp kernels;
   llvm::StringMap<KernelOp> byText;
   llvm::StringMap<unsigned> numNamed;
 };

@@ -9,7 +9,8 @@ include "mlir/Pass/PassBase.td"
 def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
   let summary = "Tensors become bytes in an arena, clusters become launches, functions become buckets";
   let description = [{
-    Equal clusters become one `plan.kernel`. Each function becomes one `plan.entry` per bucket: decode for 1, 2, 4, ...
+    Equal clusters become one `plan.kernel`, except what the target leaves to the host, which becomes `plan.host_call`
+    (HostCalls.h). Each function becomes one `plan.entry` per bucket: decode for 1, 2, 4, ...
     sequences, prefill for 16, 64, 256, ... tokens, head for 1, 2, 4, ... rows and one more bucket of up to 64. States are
     updated in place. Named buffers come first in the arena, at one place for all buckets; the others share what is
     behind by live range (PlaceBuffers.h).
@@ -20,8 +21,9 @@ def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
       return %x : tensor<?x64xf32>
     }
     // becomes
-    plan.kernel @embedding_0 { ... }
-    plan.entry @decode_1 decode tokens = 1 sequences = 1 rank = 0 {
+    plan.kernel_module @kernels cpu
+    plan.kernel @embedding_0 in @kernels { ... }
+    plan.entry @decode_1 decode tokens = 1 sequences = 1 stage = 0 {
       %tokens = plan.buffer input "tokens" at 0 bytes = 64 rows = 1 : tensor<?xi32>
       %hidden = plan.buffer output "hidden" at 512 bytes = 256 rows = 1 : tensor<?x64xf32>
       %t = plan.weight_ref @embed_tokens : tensor<512x64xf32>
@@ -37,7 +39,11 @@ def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
   let options = [
     Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences in a batch: slots of lightning state">,
     Option<"maxContext", "max-context", "int64_t", "4096", "Most tokens of one sequence">,
-    Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">
+    Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">,
+    Option<"device", "device", "std::string", "\"cpu\"", "cpu, or the architecture of a GPU">,
+    Option<"pageImage", "page-image", "std::string", "\"cpu-1\"", "How keys and values lie in a page">,
+    Option<"spareUnits", "spare-units", "int64_t", "0", "Slots, and pages, that belong to no sequence">,
+    Option<"selectsOnHost", "selects-on-host", "bool", "true", "Whether the runtime chooses candidates, not a kernel">
   ];
   let dependentDialects = ["::mlir::plan::PlanDialect"];
 }
@@ -46,8 +52,7 @@ def VerifyPlan : Pass<"mm1-verify-plan", "::mlir::ModuleOp"> {
   let summary = "Check what the plan phase promises";
   let description = [{
     Beside what `plan.entry` checks alone: only plan ops, weights and states are left; a name has one place in the
-    arena; nothing without a name lies on it in another bucket; all ranks have all buckets and agree in their
-    collectives.
+    arena; nothing without a name lies on it in another bucket; all pipeline stages have all buckets.
   }];
 }
 

@@ -25,8 +25,9 @@ static StringRef classOf(StringRef name) {
 }
 
 int64_t plan::stateUnits(mm1::StateOp state, LimitsOp limits) {
-  return state.getKind() == mm1::StateKind::Recurrent ? limits.getMaxSequences()
-                                                      : limits.getPages();
+  return state.getKind() == mm1::StateKind::Recurrent
+             ? limits.getMaxSequences() + limits.getSpareSlots()
+             : limits.getPages() + limits.getSparePages();
 }
 
 PlanMetrics plan::planMetrics(ModuleOp module) {
@@ -50,11 +51,12 @@ PlanMetrics plan::planMetrics(ModuleOp module) {
       metrics.kvBytesPerToken += unit / state.getStateType().getDimSize(3);
   }
   for (EntryOp entry : module.getOps<EntryOp>()) {
-    if (entry.getKind() == EntryKind::Prefill || entry.getTokens() != 1 ||
-        entry.getRank() != 0)
+    if (entry.getKind() != EntryKind::Decode || entry.getTokens() != 1)
       continue;
     for (Operation &op : entry.getBody().front()) {
       metrics.collectivesPerToken += isa<CollectiveOp>(op);
+      metrics.copiesPerToken += isa<CopyOp>(op);
+      metrics.hostCallsPerToken += isa<HostCallOp>(op);
       auto launch = dyn_cast<LaunchOp>(op);
       if (!launch)
         continue;
@@ -81,6 +83,8 @@ DictionaryAttr plan::toAttribute(const PlanMetrics &metrics,
   return b.getDictionaryAttr(
       {number("arena_bytes", metrics.arenaBytes),
        number("collectives_per_token", metrics.collectivesPerToken),
+       number("copies_per_token", metrics.copiesPerToken),
+       number("host_calls_per_token", metrics.hostCallsPerToken),
        number("kernels", metrics.kernels),
        number("kv_bytes_per_token", metrics.kvBytesPerToken),
        number("launches_per_token", metrics.launchesPerToken),

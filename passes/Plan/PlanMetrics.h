@@ -4,9 +4,9 @@
 //   module attributes {plan.metrics = {arena_bytes = 98304 : i64, kernels = 14 : i64, launches_per_token = 23 : i64,
 //                      weight_bytes_per_token = {attention = 98304 : i64, experts = 73728 : i64, ...}, ...}}
 //
-// "Per token" is one decode step of one sequence and its head: entries
-// decode_1 and head_1. Weight bytes are what kernels read at most; that is the
-// bound on speed when memory is.
+// "Per token" is one decode step of one sequence, up to its candidates: entry
+// decode_1. Weight bytes are what kernels read at most; that is the bound on
+// speed when memory is.
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -21,6 +21,8 @@ struct PlanMetrics {
   int64_t kernels = 0;
   int64_t launchesPerToken = 0;
   int64_t collectivesPerToken = 0;
+  int64_t copiesPerToken = 0;
+  int64_t hostCallsPerToken = 0;
   /// By class: attention, embedding, experts, head, mlp, other, router,
   /// shared_expert.
   std::map<std::string, int64_t> weightBytesPerToken;
@@ -44,7 +46,7 @@ PlanMetrics planMetrics(ModuleOp module);
 /// The same as the module attribute `plan.metrics`.
 DictionaryAttr toAttribute(const PlanMetrics &metrics, MLIRContext *context);
 
-/// Units of a pool under these limits: slots or pages.
+/// Units of a pool under these limits, spare ones too: slots or pages.
 int64_t stateUnits(mm1::StateOp state, LimitsOp limits);
 
 } // namespace mlir::plan

@@ -17,7 +17,8 @@ struct VerifyPlan : plan::impl::VerifyPlanBase<VerifyPlan> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     for (Operation &op : *module.getBody())
-      if (!isa<LimitsOp, KernelOp, EntryOp, mm1::WeightOp, mm1::StateOp>(op)) {
+      if (!isa<LimitsOp, KernelModuleOp, KernelOp, EntryOp, mm1::WeightOp,
+               mm1::StateOp>(op)) {
         op.emitOpError("is left in a module that is planned");
         return signalPassFailure();
       }

@@ -95,10 +95,16 @@ Expected<Artifact> Artifact::open(const std::string &folder) {
   auto plan = Plan::parse(planFile->bytes(), planPath);
   if (!plan)
     return plan.takeError();
-  if (plan->ranks != manifest->ranks)
-    return inputError(planPath + ": ranks is " + std::to_string(plan->ranks) +
-                      "; manifest.json says " +
+  if (plan->ranks() != manifest->ranks)
+    return inputError(planPath + ": is for " + std::to_string(plan->ranks()) +
+                      " ranks; manifest.json says " +
                       std::to_string(manifest->ranks));
+  for (const Plan::Module &module : plan->modules)
+    for (const Plan::Variant &variant : module.variants)
+      if (!manifest->find(variant.path))
+        return inputError(planPath + ": has kernels in " +
+                          inQuotes(variant.path) +
+                          ", which manifest.json does not list");
 
   std::string weightsPath = prefix + std::string(kWeights);
   auto weights = SafeTensorsFile::open(weightsPath);

@@ -8,14 +8,15 @@
 
 namespace mm1 {
 
-/// Raised when the signature, the dims or a layout changes.
-inline constexpr uint32_t kKernelABIVersion = 1;
+/// Raised when the signature, the dims or a layout changes; 2: the rows of the
+/// page table belong to slots.
+inline constexpr uint32_t kKernelABIVersion = 2;
 
 /// The sizes of the step at hand, in this order.
 enum KernelDim : uint32_t {
   kDimTokens = 0,      ///< T: tokens in this batch (rows, for the head entry)
   kDimSequences = 1,   ///< B: sequences in this batch
-  kDimPageColumns = 2, ///< columns of the `pages` input: pages per sequence
+  kDimPageColumns = 2, ///< columns of the `pages` input: pages per slot
   kNumKernelDims = 3,
 };
 

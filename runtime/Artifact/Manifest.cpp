@@ -18,6 +18,9 @@ namespace {
 constexpr std::string_view kFormat = "mm1-artifact";
 constexpr size_t kHashDigits = 16;
 constexpr std::string_view kHashKey = "\"xxh3\": \"";
+/// The oldest version whose plans this one still reads
+/// (compiler/decisions/0006-plan-v2.md).
+constexpr int64_t kOldestMajor = 0, kOldestMinor = 2;
 
 struct Version {
   int64_t major, minor;
@@ -76,13 +79,17 @@ std::string ownHash(std::string text, size_t at) {
   return hashHex(std::as_bytes(std::span(text)));
 }
 
-std::string rebuild(const JsonObject &root) {
+/// What to type to make the artifact again.
+std::string commandOf(const JsonObject &root) {
   auto command = root.stringOr("command", "");
-  std::string text = command && !command->empty()
-                         ? *command
-                         : "mm1c compile CHECKPOINT -o ARTIFACT";
+  return describeJson(command && !command->empty()
+                          ? *command
+                          : "mm1c compile CHECKPOINT -o ARTIFACT");
+}
+
+std::string rebuild(const JsonObject &root) {
   return "build the artifact again with this version's mm1c: " +
-         describeJson(text);
+         commandOf(root);
 }
 
 Status checkVersion(const JsonObject &root, const std::string &version) {
@@ -90,6 +97,11 @@ Status checkVersion(const JsonObject &root, const std::string &version) {
   if (!found)
     return root.mismatch("version", "a version like \"" +
                                         std::string(versionString()) + "\"");
+  if (found->major == kOldestMajor && found->minor < kOldestMinor)
+    return root.error(
+        "version", "says it was made by mm1c " + version +
+                       ", whose plans mm1-run " + std::string(versionString()) +
+                       " no longer reads; compile again: " + commandOf(root));
   if (found->major == own->major &&
       (found->minor == own->minor || found->minor + 1 == own->minor))
     return Status::ok();

@@ -2,8 +2,9 @@
 // What was built, by which version, for whom, and the hash of every file. A person can read it:
 //
 //   { "format": "mm1-artifact",
-//     "version": "0.1.0",                     mm1c's; mm1-run takes its own and the previous minor version
-//     "kernel_abi": 1,                        kKernelABIVersion
+//     "version": "0.2.0",                     mm1c's; mm1-run takes its own and the previous minor version,
+//                                             from 0.2 on
+//     "kernel_abi": 2,                        kKernelABIVersion
 //     "command": "mm1c compile ...",          optional: what to type to build it again
 //     "target": {"device": "cpu", "levels": ["x86-64-v4-bf16", "x86-64-v3"]},
 //     "ranks": 1,
@@ -32,7 +33,7 @@
 
 namespace mm1 {
 
-/// This build's version, "0.1.0".
+/// This build's version, "0.2.0".
 std::string_view versionString();
 
 /// A hash as 16 hexadecimal digits.

@@ -1,106 +1,22 @@
 //===- Plan.cpp - plan.bin after every check -----------------------------------===//
-// First the FlatBuffers verifier (no offset leaves the file), then each number against what it indexes or adds up to.
-#include "runtime/Artifact/Plan.h"
-#include "runtime/Support/Json.h" // inQuotes
-
-#include "runtime/Artifact/plan_generated.h" // made from plan.fbs
+// First the FlatBuffers verifier (no offset leaves the file), then each number
+// against what it indexes or adds up to. Steps: PlanSteps.cpp.
+#include "runtime/Artifact/PlanReader.h"
+#include "runtime/Support/Candidates.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace mm1 {
 
 namespace {
 
-// No machine we know has more; below it sums of a few sizes cannot overflow.
-constexpr uint64_t kMaxBytes = uint64_t(1) << 46;
 constexpr uint64_t kMaxScratchBytes = uint64_t(1) << 30;
-constexpr uint64_t kMaxTokens = INT32_MAX; // positions are i32
-constexpr uint64_t kMaxSequences = 65536;
-constexpr uint64_t kMaxNameBytes = 256;
-// Tables may share bytes in a FlatBuffer, so a small file can spell a large plan. The largest we know (80 layers, 18
-// buckets) has 130,000 tables.
+// Tables may share bytes in a FlatBuffer, so a small file can spell a large
+// plan. The largest we know (80 layers, 20 buckets) has 93,000 tables.
 constexpr uint32_t kMaxTables = 2u << 20;
-constexpr uint64_t kMaxLaunches = 1u << 18;
 
-using FbString = flatbuffers::String;
 template <typename T>
 using FbVector = flatbuffers::Vector<flatbuffers::Offset<T>>;
-
-/// Collects the first problem; every reader returns a value that is safe to go on with.
-class Reader {
-public:
-  Reader(std::string_view origin) : origin(origin) {}
-
-  bool failed() const { return !status; }
-  Error takeError() { return status.takeError(); }
-
-  void fail(const std::string &field, const std::string &what) {
-    if (status)
-      status = inputError(origin + ": " + field + " " + what);
-  }
-  uint64_t number(const std::string &field, uint64_t value, uint64_t min,
-                  uint64_t max) {
-    if (value >= min && value <= max)
-      return value;
-    fail(field, "is " + std::to_string(value) + "; expected from " +
-                    std::to_string(min) + " to " + std::to_string(max));
-    return min;
-  }
-  uint64_t index(const std::string &field, uint64_t value, size_t count) {
-    if (value < count)
-      return value;
-    fail(field, "is " + std::to_string(value) + "; expected below " +
-                    std::to_string(count));
-    return 0;
-  }
-  template <typename To, typename From>
-  To choice(const std::string &field, From value, From last) {
-    if (value > last)
-      fail(field, "is " + std::to_string(int(value)) + "; expected at most " +
-                      std::to_string(int(last)));
-    return static_cast<To>(value > last ? From(0) : value);
-  }
-  std::string text(const std::string &field, const FbString *value) {
-    if (!value)
-      return {};
-    if (value->size() > kMaxNameBytes)
-      fail(field, "has " + std::to_string(value->size()) +
-                      " bytes; expected at most " +
-                      std::to_string(kMaxNameBytes));
-    return value->str().substr(0, kMaxNameBytes);
-  }
-  std::string name(const std::string &field, const FbString *value,
-                   std::unordered_set<std::string> &seen) {
-    std::string result = text(field, value);
-    if (result.empty())
-      fail(field, "is empty");
-    else if (!seen.insert(result).second)
-      fail(field, inQuotes(result) + " is there twice");
-    return result;
-  }
-  /// [offset, offset + bytes) lies in the arena and starts on a buffer boundary.
-  void range(const std::string &field, uint64_t offset, uint64_t bytes,
-             uint64_t arenaBytes) {
-    if (offset > arenaBytes || bytes > arenaBytes - offset)
-      fail(field, "takes " + std::to_string(bytes) + " bytes from " +
-                      std::to_string(offset) +
-                      ", past the end of the arena of " +
-                      std::to_string(arenaBytes));
-    else if (offset % kBufferAlignment != 0)
-      fail(field, "starts at " + std::to_string(offset) +
-                      ", not a multiple of " +
-                      std::to_string(kBufferAlignment));
-  }
-
-private:
-  std::string origin;
-  Status status;
-};
-
-std::string item(std::string_view list, size_t i) {
-  return std::string(list) + "[" + std::to_string(i) + "]";
-}
 
 void readWeights(const fb::Plan &source, Plan &plan, Reader &reader) {
   std::unordered_set<std::string> seen;
@@ -146,12 +62,19 @@ void readStates(const fb::Plan &source, Plan &plan, Reader &reader) {
                                         std::to_string(others));
     plan.states.push_back(std::move(result));
   }
+  uint64_t slots = uint64_t(plan.maxSequences) + plan.spareSlots;
   if (plan.hasState(StateKind::Recurrent) &&
-      plan.units(StateKind::Recurrent) < plan.maxSequences)
+      plan.units(StateKind::Recurrent) < slots)
     reader.fail("states", "have " +
                               std::to_string(plan.units(StateKind::Recurrent)) +
-                              " slots; max_sequences is " +
-                              std::to_string(plan.maxSequences));
+                              " slots; max_sequences and spare_slots are " +
+                              std::to_string(slots));
+  if (plan.hasState(StateKind::KVPages) &&
+      plan.units(StateKind::KVPages) <= plan.sparePages)
+    reader.fail("states", "have " +
+                              std::to_string(plan.units(StateKind::KVPages)) +
+                              " pages, of which " +
+                              std::to_string(plan.sparePages) + " are spare");
 }
 
 void readPorts(const FbVector<fb::Port> &ports, std::string_view list,
@@ -202,35 +125,51 @@ void checkPort(std::string_view name, const Plan::Port *port,
 }
 
 void checkPorts(const Plan &plan, Reader &reader) {
-  uint64_t tokens = 1, rows = 1, sequences = 1;
+  // Tokens of a step, rows that the head is asked for, rows that get logits.
+  uint64_t tokens = 1, hidden = 1, rows = 1, logits = 1, sequences = 1;
   for (const Plan::Entry &entry : plan.entries) {
-    (entry.kind == EntryKind::Head ? rows : tokens) = std::max<uint64_t>(
-        entry.kind == EntryKind::Head ? rows : tokens, entry.maxTokens);
+    bool isHead = entry.kind == EntryKind::Head;
+    uint64_t most = entry.maxTokens;
+    tokens = std::max(tokens, isHead ? 1 : most);
+    rows = std::max(rows, isHead ? most : 1);
+    hidden = std::max(hidden, entry.kind == EntryKind::Prefill ? most : 1);
+    logits = std::max(logits, entry.kind == EntryKind::Prefill ? 1 : most);
     sequences = std::max<uint64_t>(sequences, entry.maxSequences);
   }
   auto checkInput = [&](std::string_view name, uint64_t rows, uint64_t columns,
-                        bool isNeeded) {
+                        bool isNeeded, ElementType element = ElementType::I32) {
     const Plan::Port *port = plan.input(name);
     if (port || isNeeded)
-      checkPort(name, port, ElementType::I32, rows, columns, reader);
+      checkPort(name, port, element, rows, columns, reader);
     // Kernels index inputs as dense arrays.
     if (port && port->rowBytes != port->columns * 4)
       reader.fail("port '" + std::string(name) + "'", "is not dense");
   };
   bool hasPages = plan.hasState(StateKind::KVPages),
        hasSlots = plan.hasState(StateKind::Recurrent);
-  uint64_t pageColumns =
-      (plan.maxContext + plan.pageTokens - 1) / plan.pageTokens;
   checkInput("tokens", tokens, 1, true);
   checkInput("positions", tokens, 1, hasPages);
   checkInput("starts", sequences + 1, 1, true);
-  checkInput("slots", sequences, 1, hasSlots);
-  checkInput("pages", sequences, pageColumns, hasPages);
+  checkInput("slots", sequences, 1, hasSlots || hasPages);
+  // Rows of the page table belong to slots.
+  checkInput("pages", uint64_t(plan.maxSequences) + plan.spareSlots,
+             plan.pageColumns(), hasPages);
   checkInput("rows", rows, 1, true);
+  checkInput("vocabulary_mask", (plan.vocabSize + 31) / 32, 1, true);
+  checkInput("candidate_counts", logits, 1, true);
+  checkInput("inverse_temperatures", logits, 1, true, ElementType::F32);
+  static constexpr std::string_view kInputs[] = {"tokens",
+                                                 "positions",
+                                                 "starts",
+                                                 "slots",
+                                                 "pages",
+                                                 "rows",
+                                                 "vocabulary_mask",
+                                                 "candidate_counts",
+                                                 "inverse_temperatures"};
   for (const Plan::Port &port : plan.inputs)
-    if (port.name != "tokens" && port.name != "positions" &&
-        port.name != "starts" && port.name != "slots" && port.name != "pages" &&
-        port.name != "rows")
+    if (std::find(std::begin(kInputs), std::end(kInputs), port.name) ==
+        std::end(kInputs))
       reader.fail("inputs", "have a port " + inQuotes(port.name) +
                                 ", which this runtime cannot fill");
   for (size_t i = 0; i < plan.inputs.size(); ++i)
@@ -242,80 +181,74 @@ void checkPorts(const Plan &plan, Reader &reader) {
         reader.fail("inputs", "'" + plan.inputs[k].name + "' and '" +
                                   plan.inputs[i].name + "' share bytes");
 
-  const Plan::Port *hidden = plan.output("hidden");
-  checkPort("hidden", hidden, hidden ? hidden->element : ElementType::F32,
-            tokens, 1, reader);
-  checkPort("logits", plan.output("logits"), ElementType::F32, rows,
-            plan.vocabSize, reader);
+  const Plan::Port *port = plan.output("hidden");
+  checkPort("hidden", port, port ? port->element : ElementType::F32, hidden, 1,
+            reader);
+  auto checkOutput = [&](std::string_view name, ElementType element,
+                         uint64_t columns) {
+    checkPort(name, plan.output(name), element, logits, columns, reader);
+  };
+  checkOutput("logits", ElementType::F32, plan.vocabSize);
+  checkOutput("candidate_values", ElementType::F32, plan.candidates);
+  checkOutput("candidate_ids", ElementType::I32, plan.candidates);
+  checkOutput("candidate_sums", ElementType::F32, 2);
 }
 
-void readArgs(const fb::Launch &launch, const std::string &field,
-              const Plan &plan, std::vector<Plan::Arg> &out, Reader &reader) {
-  for (const fb::Arg *arg : *launch.args()) {
-    std::string place = item(field + ".args", out.size());
-    Plan::Arg result{
-        reader.choice<ArgKind>(place + ".kind", arg->kind(), fb::ArgKind::MAX),
-        reader.choice<Access>(place + ".access", arg->access(),
-                              fb::Access::MAX),
-        arg->index(), arg->bytes()};
-    switch (result.kind) {
-    case ArgKind::Arena:
-      reader.range(place, result.index, result.sizeBytes, plan.arenaBytes);
-      break;
-    case ArgKind::Weight:
-      result.index =
-          reader.index(place + ".index", result.index, plan.weights.size());
-      if (result.access != Access::Read)
-        reader.fail(place + ".access", "writes a weight");
-      break;
-    case ArgKind::State:
-      result.index =
-          reader.index(place + ".index", result.index, plan.states.size());
-      break;
+void readModules(const fb::Plan &source, Plan &plan, Reader &reader) {
+  for (const fb::Module *module : *source.modules()) {
+    std::string field = item("modules", plan.modules.size());
+    Plan::Module result{reader.choice<DeviceKind>(field + ".device",
+                                                  module->device(),
+                                                  fb::DeviceKind::MAX),
+                        {},
+                        {}};
+    std::unordered_set<std::string> seen;
+    for (const fb::Variant *variant : *module->variants()) {
+      std::string place = item(field + ".variants", result.variants.size());
+      Plan::Variant build{reader.name(place + ".name", variant->name(), seen),
+                          reader.text(place + ".path", variant->path())};
+      if (build.path.empty() || build.path.front() == '/' ||
+          build.path.find("..") != build.path.npos)
+        reader.fail(place + ".path",
+                    inQuotes(build.path) + " is no path inside an artifact");
+      result.variants.push_back(std::move(build));
     }
-    out.push_back(result);
+    if (result.variants.empty())
+      reader.fail(field + ".variants", "are empty");
+    if (module->host_of() != -1)
+      result.hostOf = uint32_t(
+          reader.index(field + ".host_of", uint64_t(int64_t(module->host_of())),
+                       source.modules()->size()));
+    plan.modules.push_back(std::move(result));
   }
+  for (size_t i = 0; i < plan.modules.size(); ++i)
+    if (const Plan::Module &module = plan.modules[i];
+        module.hostOf &&
+        (module.device != DeviceKind::CPU ||
+         plan.modules[*module.hostOf].device == DeviceKind::CPU))
+      reader.fail(item("modules", i) + ".host_of",
+                  "is " + std::to_string(*module.hostOf) +
+                      "; expected of a cpu module, to name a cuda module");
 }
 
-void readEntries(const fb::Plan &source, Plan &plan, Reader &reader) {
-  uint64_t launches = 0;
-  for (const fb::Entry *entry : *source.entries()) {
-    std::string field = item("entries", plan.entries.size());
-    Plan::Entry result{
-        reader.choice<EntryKind>(field + ".kind", entry->kind(),
-                                 fb::EntryKind::MAX),
-        uint32_t(reader.number(field + ".max_tokens", entry->max_tokens(), 1,
-                               kMaxTokens)),
-        uint32_t(reader.number(field + ".max_sequences", entry->max_sequences(),
-                               1, kMaxSequences)),
-        {}};
-    for (const fb::Launch *launch : *entry->launches()) {
-      if (++launches > kMaxLaunches)
-        return reader.fail("entries", "have more than " +
-                                          std::to_string(kMaxLaunches) +
-                                          " launches");
-      std::string place = item(field + ".launches", result.launches.size());
-      Plan::Launch step{
-          uint32_t(reader.index(place + ".kernel", launch->kernel(),
-                                plan.kernels.size())),
-          {},
-          {reader.number(place + ".tasks", launch->tasks(), 1, UINT32_MAX),
-           reader.choice<GridUnit>(place + ".unit", launch->unit(),
-                                   fb::GridUnit::MAX),
-           uint32_t(
-               reader.number(place + ".per", launch->per(), 1, UINT32_MAX))},
-          reader.text(place + ".label", launch->label()),
-          reader.number(place + ".weight_bytes", launch->weight_bytes(), 0,
-                        kMaxBytes)};
-      reader.number(place + ": its task count",
-                    step.grid.count(result.maxTokens, result.maxSequences), 1,
-                    UINT32_MAX);
-      readArgs(*launch, place, plan, step.args, reader);
-      result.launches.push_back(std::move(step));
-      if (reader.failed())
-        return;
-    }
-    plan.entries.push_back(std::move(result));
+void readKernels(const fb::Plan &source, Plan &plan, Reader &reader) {
+  std::unordered_set<std::string> symbols;
+  for (const fb::Kernel *kernel : *source.kernels()) {
+    std::string field = item("kernels", plan.kernels.size());
+    Plan::Kernel result{
+        reader.name(field + ".symbol", kernel->symbol(), symbols),
+        uint32_t(reader.index(field + ".module_index", kernel->module_index(),
+                              plan.modules.size())),
+        reader.number(field + ".scratch_bytes", kernel->scratch_bytes(), 0,
+                      kMaxScratchBytes),
+        kernel->waits(), kernel->is_builtin()};
+    if (reader.failed())
+      return;
+    if (plan.modules[result.module].device == DeviceKind::CPU &&
+        (result.waits || result.isBuiltin))
+      reader.fail(field, result.waits ? "waits, but is a cpu's"
+                                      : "is a builtin, but a cpu's");
+    plan.kernels.push_back(std::move(result));
   }
 }
 
@@ -335,6 +268,10 @@ void checkBuckets(const Plan &plan, Reader &reader) {
 
 } // namespace
 
+std::string_view name(DeviceKind kind) {
+  return kind == DeviceKind::CPU ? "cpu" : "cuda";
+}
+
 std::string_view name(EntryKind kind) {
   return kind == EntryKind::Decode    ? "decode"
          : kind == EntryKind::Prefill ? "prefill"
@@ -350,6 +287,20 @@ Expected<Plan> Plan::parse(std::span<const std::byte> bytes,
     return inputError(
         std::string(origin) + ": does not start as a plan does (" +
         std::to_string(bytes.size()) + " bytes); recompile the artifact");
+  // The version is where it was in every version; the rest is read as its
+  // tables say. A table has a body even in a file that is cut.
+  flatbuffers::Verifier head(data, bytes.size());
+  auto version = flatbuffers::GetRoot<fb::AnyPlan>(data);
+  if (head.VerifyBuffer<fb::AnyPlan>(fb::PlanIdentifier()) &&
+      version->version() != kPlanVersion)
+    return inputError(
+        std::string(origin) +
+        (version->version() < kPlanVersion
+             ? ": made by mm1c 0.1 (plan version " +
+                   std::to_string(version->version()) + "); compile again"
+             : ": has plan version " + std::to_string(version->version()) +
+                   "; this runtime reads " + std::to_string(kPlanVersion) +
+                   "; use a newer one, or compile again"));
   flatbuffers::Verifier verifier(data, bytes.size(), /*max_depth=*/16,
                                  kMaxTables);
   if (!fb::VerifyPlanBuffer(verifier))
@@ -358,15 +309,18 @@ Expected<Plan> Plan::parse(std::span<const std::byte> bytes,
         std::to_string(bytes.size()) + " bytes; recompile the artifact");
 
   const fb::Plan &source = *fb::GetPlan(data);
-  if (source.version() != kPlanVersion)
-    return inputError(std::string(origin) + ": has plan version " +
-                      std::to_string(source.version()) +
-                      "; this runtime reads " + std::to_string(kPlanVersion) +
-                      "; recompile the artifact");
   Plan plan;
-  plan.ranks = uint32_t(reader.number("ranks", source.ranks(), 1, 1024));
+  constexpr uint64_t kMaxRanks = 1024;
+  plan.pp = uint32_t(reader.number("pp", source.pp(), 1, kMaxRanks));
+  plan.ep = uint32_t(reader.number("ep", source.ep(), 1, kMaxRanks));
+  plan.tp = uint32_t(reader.number("tp", source.tp(), 1, kMaxRanks));
+  reader.number("pp * ep * tp", uint64_t(plan.pp) * plan.ep * plan.tp, 1,
+                kMaxRanks);
   plan.vocabSize =
       reader.number("vocab_size", source.vocab_size(), 1, kMaxTokens);
+  plan.candidates = uint32_t(
+      reader.number("candidates", source.candidates(), 1,
+                    std::min(uint64_t(kMostCandidates), plan.vocabSize)));
   plan.maxSequences = uint32_t(
       reader.number("max_sequences", source.max_sequences(), 1, kMaxSequences));
   plan.maxContext =
@@ -375,17 +329,19 @@ Expected<Plan> Plan::parse(std::span<const std::byte> bytes,
       reader.number("max_prefill", source.max_prefill(), 1, kMaxTokens));
   plan.pageTokens =
       uint32_t(reader.number("page_tokens", source.page_tokens(), 1, 65536));
+  plan.pageImage = reader.text("page_image", source.page_image());
+  if (plan.pageImage.empty())
+    reader.fail("page_image", "is empty");
+  plan.spareSlots = uint32_t(
+      reader.number("spare_slots", source.spare_slots(), 0, kMaxSequences));
+  plan.sparePages = uint32_t(
+      reader.number("spare_pages", source.spare_pages(), 0, kMaxTokens));
   plan.arenaBytes =
       reader.number("arena_bytes", source.arena_bytes(), 1, kMaxBytes);
 
-  std::unordered_set<std::string> symbols;
-  for (const fb::Kernel *kernel : *source.kernels()) {
-    std::string field = item("kernels", plan.kernels.size());
-    plan.kernels.push_back(
-        {reader.name(field + ".symbol", kernel->symbol(), symbols),
-         reader.number(field + ".scratch_bytes", kernel->scratch_bytes(), 0,
-                       kMaxScratchBytes)});
-  }
+  readModules(source, plan, reader);
+  if (!reader.failed())
+    readKernels(source, plan, reader);
   readWeights(source, plan, reader);
   readStates(source, plan, reader);
   if (!reader.failed())
@@ -414,6 +370,13 @@ const Plan::Entry *Plan::bucket(EntryKind kind, uint32_t tokens,
            entry.maxSequences < best->maxSequences))
         best = &entry;
   return best;
+}
+
+const Plan::Variant *Plan::Module::variant(std::string_view name) const {
+  for (const Variant &each : variants)
+    if (each.name == name)
+      return &each;
+  return nullptr;
 }
 
 static const Plan::Port *findPort(std::span<const Plan::Port> ports,

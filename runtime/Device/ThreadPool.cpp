@@ -162,6 +162,8 @@ void ThreadPool::open(uint32_t step) {
     ++step;
   uint32_t tasks = step < numSteps ? steps[step].tasks : 0;
   unfinished.store(tasks, std::memory_order_relaxed);
+  uint32_t most = step < numSteps ? steps[step].grain : 0;
+  grain.store(most ? most : UINT32_MAX, std::memory_order_relaxed);
   if (profiling)
     openedNs = nowNs();
   word.store(makeWord(firstGeneration + step, tasks));
@@ -174,11 +176,14 @@ void ThreadPool::open(uint32_t step) {
 /// Claims some of the tasks that `seen` offers and runs them; false when another thread was faster.
 bool ThreadPool::claimAndRun(Worker &self, uint64_t seen) {
   uint32_t unclaimed = unclaimedOf(seen), threads = uint32_t(workers.size());
-  // Two thirds of an even share: neighbouring tasks read neighbouring weights, and what is left evens out the threads' ends.
+  // Two thirds of an even share: neighbouring tasks read neighbouring weights,
+  // and what is left evens out the threads' ends.
   uint32_t taken = threads == 1
                        ? unclaimed
                        : uint32_t(std::max<uint64_t>(1, uint64_t(unclaimed) *
                                                             2 / (3 * threads)));
+  if (threads != 1)
+    taken = std::min(taken, grain.load(std::memory_order_relaxed));
   if (!word.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel,
                                   std::memory_order_relaxed))
     return false;

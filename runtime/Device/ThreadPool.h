@@ -33,7 +33,8 @@ public:
   struct Step {
     KernelFunction function;
     void *const *buffers;
-    uint32_t tasks; ///< 0: nothing to do
+    uint32_t tasks;     ///< 0: nothing to do
+    uint32_t grain = 0; ///< most tasks claimed at once; 0: the pool decides
     uint64_t wallNs =
         0; ///< with profiling: from opening to the last task's end, over all runs
     uint64_t runs = 0; ///< with profiling
@@ -82,6 +83,8 @@ private:
   std::vector<std::unique_ptr<Worker>> workers; // [0] is the caller of run()
 
   alignas(64) std::atomic<uint64_t> word{0};
+  /// Of the launch that `word` is about; written before it.
+  std::atomic<uint32_t> grain{UINT32_MAX};
   alignas(64) std::atomic<uint32_t> unfinished{0};
   alignas(64) std::atomic<uint32_t> sleepers{0};
   std::atomic<uint32_t> wakeups{0};

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,6 +14,8 @@ namespace mm1 {
 namespace {
 
 constexpr uint64_t kPieceBytes = uint64_t(8) << 20;
+/// Progress is told after each so many bytes.
+constexpr uint64_t kReportBytes = uint64_t(256) << 20;
 
 uint64_t nowNs() {
   return uint64_t(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -28,6 +29,7 @@ struct CopyJob {
   std::byte *to;
   uint64_t from, sizeBytes, deadlineNs;
   std::vector<uint8_t> done;   // by piece
+  uint32_t first = 0;          // of the pieces that tasks count from
   std::atomic<int> problem{0}; // errno, or -1 for a file that ended early
 
   uint32_t pieces() const { return uint32_t(done.size()); }
@@ -57,9 +59,11 @@ struct CopyJob {
 void copyPieces(void *const *buffers, const int64_t *, int64_t begin,
                 int64_t end, void *) {
   auto &job = *static_cast<CopyJob *>(buffers[0]);
-  for (int64_t piece = begin;
-       piece < end && job.problem == 0 && nowNs() < job.deadlineNs; ++piece)
-    job.done[size_t(piece)] = job.copyPiece(uint64_t(piece));
+  for (int64_t task = begin;
+       task < end && job.problem == 0 && nowNs() < job.deadlineNs; ++task) {
+    auto piece = uint64_t(task) + job.first;
+    job.done[piece] = job.copyPiece(piece);
+  }
 }
 
 /// Brings a mapped tensor's pages into our tables where memory has room for them.
@@ -78,23 +82,32 @@ void prepareMapped(std::span<const std::byte> bytes, bool hasRoom) {
 
 } // namespace
 
-uint64_t availableMemory() {
-  std::FILE *file = std::fopen("/proc/meminfo", "re");
-  if (!file)
-    return UINT64_MAX;
-  char line[128];
-  unsigned long long kib = 0;
-  uint64_t result = UINT64_MAX;
-  while (std::fgets(line, sizeof(line), file))
-    if (std::sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-      result = uint64_t(kib) << 10;
-  std::fclose(file);
-  return result;
-}
+/// Tells of bytes that are done, and remembers when to stop.
+struct WeightMemory::Report {
+  const std::function<bool(const Device::Progress &)> &onProgress;
+  uint64_t totalBytes, startNs = nowNs();
+  uint64_t toldBytes = 0;
+  bool isStopped = false;
 
-Status WeightMemory::load(const Artifact &artifact, WeightPlacement placement,
-                          Device &device, ThreadPool &pool,
-                          uint32_t autoCopyMs) {
+  /// False when the load is to stop.
+  bool done(uint64_t bytes) {
+    bool isDue = bytes == totalBytes || bytes >= toldBytes + kReportBytes;
+    if (!onProgress || isStopped || !isDue)
+      return !isStopped;
+    toldBytes = bytes;
+    double seconds = double(nowNs() - startNs) * 1e-9;
+    isStopped = !onProgress(
+        {bytes, totalBytes, double(bytes) / std::max(seconds, 1e-9)});
+    return !isStopped;
+  }
+};
+
+static Error stopped() { return usageError("loading was stopped"); }
+
+Status WeightMemory::load(
+    const Artifact &artifact, WeightPlacement placement, ThreadPool &pool,
+    const std::function<bool(const Device::Progress &)> &onProgress,
+    uint32_t autoCopyMs) {
   size_t count = artifact.plan().weights.size();
   uint64_t begin = UINT64_MAX, end = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -108,26 +121,33 @@ Status WeightMemory::load(const Artifact &artifact, WeightPlacement placement,
   uint64_t available = availableMemory();
   if (placement == WeightPlacement::Auto && end - begin > available / 2)
     placement = WeightPlacement::Map;
+  Report report{onProgress, artifact.plan().weightBytes()};
   if (placement != WeightPlacement::Map) {
     uint64_t deadlineNs = placement == WeightPlacement::Copy
                               ? UINT64_MAX
                               : nowNs() + uint64_t(autoCopyMs) * 1'000'000;
-    if (Status status = copy(artifact, begin, end, deadlineNs, device, pool);
+    if (Status status = copy(artifact, begin, end, deadlineNs, pool, report);
         !status)
       return status;
   }
-  for (size_t i = 0; i < count; ++i)
-    if (const SafeTensor &tensor = artifact.weight(i);
-        addresses[i] == tensor.bytes.data())
-      prepareMapped(tensor.bytes, end - begin <= available);
-  return Status::ok();
+  uint64_t done = copied;
+  for (size_t i = 0; i < count; ++i) {
+    const SafeTensor &tensor = artifact.weight(i);
+    if (addresses[i] != tensor.bytes.data())
+      continue;
+    prepareMapped(tensor.bytes, end - begin <= available);
+    if (!report.done(done += tensor.bytes.size()))
+      return stopped();
+  }
+  return report.done(report.totalBytes) ? Status::ok() : Status(stopped());
 }
 
-/// Copies bytes [begin, end) of the weights' file, tensors and the little between them, as far as the time goes.
+/// Copies bytes [begin, end) of the weights' file, tensors and the little
+/// between them, as far as the time goes.
 Status WeightMemory::copy(const Artifact &artifact, uint64_t begin,
-                          uint64_t end, uint64_t deadlineNs, Device &device,
-                          ThreadPool &pool) {
-  auto allocated = device.allocate(end - begin, "the weights");
+                          uint64_t end, uint64_t deadlineNs, ThreadPool &pool,
+                          Report &report) {
+  auto allocated = CpuMemory::allocate(end - begin, "the weights");
   if (!allocated)
     return allocated.takeError();
   memory = std::move(*allocated);
@@ -142,10 +162,20 @@ Status WeightMemory::copy(const Artifact &artifact, uint64_t begin,
   if (job.fd < 0)
     return fileError(path, "cannot open", errno);
   void *buffers[] = {&job};
-  ThreadPool::Step step{copyPieces, buffers, job.pieces()};
-  pool.run({&step, 1}, nullptr);
+  constexpr uint32_t kPiecesAtOnce = uint32_t(kReportBytes / kPieceBytes);
+  while (job.first < job.pieces() && job.problem == 0 && !report.isStopped &&
+         nowNs() < deadlineNs) {
+    uint32_t pieces = std::min(kPiecesAtOnce, job.pieces() - job.first);
+    ThreadPool::Step step{copyPieces, buffers, pieces};
+    pool.run({&step, 1}, nullptr);
+    job.first += pieces;
+    report.done(
+        std::min(uint64_t(job.first) * kPieceBytes, report.totalBytes - 1));
+  }
   pool.resetProfile();
   ::close(job.fd);
+  if (report.isStopped)
+    return stopped();
   if (job.problem < 0)
     return inputError(path + ": became shorter while it was read");
   if (job.problem > 0)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace mm1 {
 
@@ -11,86 +12,57 @@ namespace mm1 {
 //===---------------------------------------------------------------------------===//
 
 Expected<std::unique_ptr<Session>>
-Session::create(Artifact artifact, std::unique_ptr<Device> device) {
+Session::create(Artifact artifact, std::unique_ptr<Device> device,
+                const SessionOptions &options) {
   std::unique_ptr<Session> session(
       new Session(std::move(artifact), std::move(device)));
-  if (Status status = session->load(); !status)
+  if (Status status = session->load(options); !status)
     return status.takeError();
   return session;
 }
 
-Status Session::load() {
-  // State first: it may not fit, and the weights take the time.
-  for (const Plan::State &state : plan().states) {
-    auto memory = machine->allocate(state.sizeBytes(), "state " + state.name);
-    if (!memory)
-      return memory.takeError();
-    states.push_back(std::move(*memory));
-  }
-  // Kernels may load one vector past the end of a row, so also of the last.
-  constexpr uint64_t kSlackBytes = 64;
-  auto memory = machine->allocate(plan().arenaBytes + kSlackBytes, "the arena");
-  if (!memory)
-    return memory.takeError();
-  arena = std::move(*memory);
-  machine->clear(arena.data(), arena.sizeBytes()); // brings the pages in
-  if (Status status = machine->load(model); !status)
-    return status;
-  if (Status status = addPrograms(); !status)
-    return status;
-
+Status Session::load(const SessionOptions &options) {
   hasPages = plan().hasState(StateKind::KVPages);
-  tokens = input("tokens");
-  positions = input("positions");
-  starts = input("starts");
-  slotNumbers = input("slots");
-  pages = input("pages");
-  rows = input("rows");
-  pageColumns = pages.columns;
-  logitsPort = plan().output("logits");
-  logitsAddress = arena.data() + logitsPort->offset;
-  for (const Plan::Entry &entry : plan().entries)
+  if (hasPages)
+    numPages = options.kvTokens != 0
+                   ? pagesFor(options.kvTokens)
+                   : plan().units(StateKind::KVPages) - plan().sparePages;
+  if (numPages > INT32_MAX)
+    return usageError(std::to_string(options.kvTokens) +
+                      " tokens of keys and values are more than there can be "
+                      "pages for");
+  if (Status status = machine->load(model, {numPages, options.onProgress});
+      !status)
+    return status;
+  for (const Plan::Entry &entry : plan().entries) {
+    auto number = machine->addProgram(entry);
+    if (!number)
+      return number.takeError();
+    entryPrograms.push_back({&entry, *number});
     if (entry.kind == EntryKind::Head)
       mostLogitRows = std::max(mostLogitRows, entry.maxTokens);
+  }
+  if (Status status = machine->warmUp(); !status)
+    return status;
+  uint64_t mostBytes = plan().input("vocabulary_mask")->sizeBytes();
+  for (const Plan::State &state : plan().states)
+    mostBytes = std::max(mostBytes, state.unitBytes);
+  auto buffer = machine->hostBuffer(mostBytes);
+  if (!buffer)
+    return buffer.takeError();
+  staging = *buffer;
 
   slots.resize(maxSequences());
   for (Slot &slot : slots)
-    slot.pages.reserve(hasPages ? pagesFor(maxContext()) : 0);
-  for (uint64_t page = plan().units(StateKind::KVPages); page-- > 0;)
+    slot.pages.reserve(hasPages ? std::min(pagesFor(maxContext()), numPages)
+                                : 0);
+  for (uint64_t page = numPages; page-- > 0;)
     pagesFree.push_back(int32_t(page));
   decodeBatch.reserve(maxSequences() + 1);
   isInBatch.resize(maxSequences());
   stepLast.reserve(maxSequences());
+  stepSlots.reserve(maxSequences());
   return Status::ok();
-}
-
-Status Session::addPrograms() {
-  std::vector<Device::Launch> launches;
-  for (const Plan::Entry &entry : plan().entries) {
-    launches.clear();
-    for (const Plan::Launch &launch : entry.launches) {
-      Device::Launch resolved{launch.kernel, launch.grid, {}};
-      for (const Plan::Arg &arg : launch.args)
-        resolved.buffers.push_back(
-            arg.kind == ArgKind::Arena    ? arena.data() + arg.index
-            : arg.kind == ArgKind::Weight ? machine->weightAddress(arg.index)
-                                          : states[arg.index].data());
-      launches.push_back(std::move(resolved));
-    }
-    auto number = machine->addProgram(launches);
-    if (!number)
-      return number.takeError();
-    entryPrograms.push_back({&entry, *number});
-  }
-  return Status::ok();
-}
-
-Session::Input Session::input(std::string_view name) {
-  const Plan::Port *port = plan().input(name);
-  if (!port)
-    return {};
-  return {arena.data() + port->offset, port->columns,
-          std::vector<int32_t>(port->rows * port->columns)};
 }
 
 //===---------------------------------------------------------------------------===//
@@ -98,19 +70,21 @@ Session::Input Session::input(std::string_view name) {
 //===---------------------------------------------------------------------------===//
 
 Expected<uint32_t> Session::open() {
-  for (uint32_t slot = 0; slot < slots.size(); ++slot) {
-    if (slots[slot].isOpen)
+  for (uint32_t number = 0; number < slots.size(); ++number) {
+    Slot &slot = slots[number];
+    if (slot.isOpen)
       continue;
-    slots[slot].isOpen = true;
-    slots[slot].length = 0;
-    for (size_t i = 0; i < states.size(); ++i)
-      if (plan().states[i].kind == StateKind::Recurrent)
-        machine->clear(unit(i, slot), plan().states[i].unitBytes);
-    return slot;
+    // Kernels start from an empty state where the first position is 0.
+    slot.isOpen = true;
+    slot.length = 0;
+    slot.wanted = {.slot = int32_t(number)};
+    slot.isTold = false;
+    return number;
   }
-  return inputError("all " + std::to_string(slots.size()) +
-                    " sequences of the plan are in use; close one, or "
-                    "recompile with a larger --sequences");
+  return refusal(Refusal::NoSlot,
+                 "all " + std::to_string(slots.size()) +
+                     " sequences of the plan are in use; close one, or "
+                     "recompile with a larger --sequences");
 }
 
 void Session::close(uint32_t slot) {
@@ -129,31 +103,51 @@ uint32_t Session::openSequences() const {
                                 [](const Slot &slot) { return slot.isOpen; }));
 }
 
+Status Session::checkSlot(uint32_t slot, std::string_view call) const {
+  if (slot < slots.size() && slots[slot].isOpen)
+    return Status::ok();
+  return refusal(Refusal::WrongCall, std::string(call) + ": slot " +
+                                         std::to_string(slot) + " is not open");
+}
+
 Status Session::checkPages(uint64_t needed) const {
   if (needed <= pagesFree.size())
     return Status::ok();
-  return inputError("needs " + std::to_string(needed) + " more pages of " +
-                    std::to_string(plan().pageTokens) +
-                    " tokens, but of the plan's " +
-                    std::to_string(plan().units(StateKind::KVPages)) +
-                    " only " + std::to_string(pagesFree.size()) +
-                    " are free; close a sequence, or recompile with a larger "
-                    "--context or --sequences");
+  return refusal(Refusal::NoPages,
+                 "needs " + std::to_string(needed) + " more pages of " +
+                     std::to_string(plan().pageTokens) + " tokens, but of " +
+                     std::to_string(numPages) + " only " +
+                     std::to_string(pagesFree.size()) +
+                     " are free; close a sequence, or ask for more with "
+                     "--kv-tokens");
 }
 
-/// Gives `slot` clean pages for `length` tokens; they are known to be there.
-void Session::growPages(Slot &slot, uint64_t length) {
-  if (!hasPages)
-    return;
-  while (slot.pages.size() < pagesFor(length)) {
-    int32_t page = pagesFree.back();
-    pagesFree.pop_back();
-    slot.pages.push_back(page);
-    // Kernels multiply what lies behind the last token by zero; a NaN left there would not go away.
-    for (size_t i = 0; i < states.size(); ++i)
-      if (plan().states[i].kind == StateKind::KVPages)
-        machine->clear(unit(i, uint64_t(page)), plan().states[i].unitBytes);
-  }
+Status Session::allowOnly(std::span<const uint32_t> mask) {
+  const Plan::Port &port = *plan().input("vocabulary_mask");
+  if (mask.size() != (plan().vocabSize + 31) / 32)
+    return refusal(Refusal::WrongCall,
+                   "allowOnly: the mask has " + std::to_string(mask.size()) +
+                       " words for " + std::to_string(plan().vocabSize) +
+                       " ids");
+  std::memcpy(staging.data(), mask.data(), mask.size_bytes());
+  auto ticket = machine->write(machine->address(ArgKind::Arena, port.offset),
+                               staging.data(), mask.size_bytes());
+  return ticket ? machine->finish(*ticket) : Status(ticket.takeError());
+}
+
+Status Session::sampleBy(uint32_t slot, uint32_t candidates,
+                         float inverseTemperature) {
+  if (Status status = checkSlot(slot, "sampleBy"); !status)
+    return status;
+  if (candidates < 1 || candidates > maxCandidates())
+    return refusal(Refusal::WrongCall,
+                   "sampleBy: " + std::to_string(candidates) +
+                       " candidates asked for; expected from 1 to " +
+                       std::to_string(maxCandidates()));
+  slots[slot].wanted.candidates = int32_t(candidates);
+  slots[slot].wanted.inverseTemperature = inverseTemperature;
+  slots[slot].isTold = false;
+  return Status::ok();
 }
 
 //===---------------------------------------------------------------------------===//
@@ -163,7 +157,7 @@ void Session::growPages(Slot &slot, uint64_t length) {
 Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
                       std::string_view call) {
   auto wrongCall = [&](const std::string &what) {
-    return usageError(std::string(call) + ": " + what);
+    return refusal(Refusal::WrongCall, std::string(call) + ": " + what);
   };
   if (batch.empty() || batch.size() > slots.size())
     return wrongCall("the batch has " + std::to_string(batch.size()) +
@@ -172,8 +166,8 @@ Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
   std::fill(isInBatch.begin(), isInBatch.end(), 0);
   uint64_t total = 0, newPages = 0;
   for (const Piece &piece : batch) {
-    if (piece.slot >= slots.size() || !slots[piece.slot].isOpen)
-      return wrongCall("slot " + std::to_string(piece.slot) + " is not open");
+    if (Status status = checkSlot(piece.slot, call); !status)
+      return status;
     if (std::exchange(isInBatch[piece.slot], 1))
       return wrongCall("slot " + std::to_string(piece.slot) +
                        " is in the batch twice");
@@ -182,17 +176,18 @@ Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
                        " gets no tokens");
     const Slot &slot = slots[piece.slot];
     if (piece.tokens.size() > maxContext() - slot.length)
-      return inputError(
+      return refusal(
+          Refusal::TooLong,
           "sequence " + std::to_string(piece.slot) + " has " +
-          std::to_string(slot.length) + " tokens and cannot take " +
-          std::to_string(piece.tokens.size()) +
-          " more: the plan's context is " + std::to_string(maxContext()) +
-          "; recompile with a larger --context");
+              std::to_string(slot.length) + " tokens and cannot take " +
+              std::to_string(piece.tokens.size()) +
+              " more: the plan's context is " + std::to_string(maxContext()) +
+              "; recompile with a larger --context");
     for (int32_t token : piece.tokens)
       if (token < 0 || token >= int64_t(vocabSize()))
-        return inputError("token id " + std::to_string(token) +
-                          " is not in the vocabulary of " +
-                          std::to_string(vocabSize()));
+        return refusal(Refusal::BadToken, "token id " + std::to_string(token) +
+                                              " is not in the vocabulary of " +
+                                              std::to_string(vocabSize()));
     total += piece.tokens.size();
     if (hasPages)
       newPages +=
@@ -205,50 +200,66 @@ Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
   return checkPages(newPages);
 }
 
-void Session::upload(const Input &input, size_t values) {
-  if (input.address)
-    machine->write(input.address, input.values.data(),
-                   values * sizeof(int32_t));
-}
-
 const Session::Program &Session::program(EntryKind kind, uint32_t tokenCount,
                                          uint32_t sequences) const {
   const Plan::Entry *entry = plan().bucket(kind, tokenCount, sequences);
   return entryPrograms[size_t(entry - plan().entries.data())];
 }
 
+/// Lets the device know what the rows of a slot are asked for.
+void Session::tell(uint32_t number, StepBlock &block) {
+  Slot &slot = slots[number];
+  if (std::exchange(slot.isTold, true))
+    return;
+  block.updates[block.numUpdates++] = slot.wanted;
+}
+
 /// Runs a checked batch of `count` tokens.
-Status Session::step(std::span<const Piece> batch, uint32_t count,
-                     EntryKind kind) {
+Status Session::run(std::span<const Piece> batch, uint32_t count,
+                    EntryKind kind) {
+  auto given = machine->step();
+  if (!given)
+    return given.takeError();
+  StepBlock &block = **given;
   stepLast.clear();
-  uint32_t at = 0, sequence = 0;
-  starts.values[0] = 0;
+  stepSlots.clear();
   for (const Piece &piece : batch) {
     Slot &slot = slots[piece.slot];
-    growPages(slot, slot.length + piece.tokens.size());
+    block.starts[block.numSequences++] = int32_t(block.numRows);
     for (int32_t token : piece.tokens) {
-      tokens.values[at] = token;
-      if (positions.address)
-        positions.values[at] = int32_t(slot.length);
+      StepRow &row = block.rows[block.numRows++];
+      row = {token, int32_t(slot.length), int32_t(piece.slot), -1};
+      if (hasPages && pagesFor(slot.length + 1) > slot.pages.size()) {
+        row.newPage = pagesFree.back();
+        pagesFree.pop_back();
+        slot.pages.push_back(row.newPage);
+      }
       ++slot.length;
-      ++at;
     }
-    if (slotNumbers.address)
-      slotNumbers.values[sequence] = int32_t(piece.slot);
-    // Only as much of the page table as the sequence uses.
-    if (pages.address)
-      machine->write(pages.address + sequence * pageColumns * sizeof(int32_t),
-                     slot.pages.data(), slot.pages.size() * sizeof(int32_t));
-    starts.values[++sequence] = int32_t(at);
-    stepLast.push_back(at - 1);
+    tell(piece.slot, block);
+    stepLast.push_back(block.numRows - 1);
+    stepSlots.push_back(piece.slot);
   }
-  upload(tokens, count);
-  upload(positions, count);
-  upload(starts, sequence + 1);
-  upload(slotNumbers, sequence);
+  block.starts[block.numSequences] = int32_t(block.numRows);
   stepTokens = count;
-  return machine->run(program(kind, count, sequence).number,
-                      {count, sequence, int64_t(pageColumns)});
+  isDecode = hasChoices = kind == EntryKind::Decode;
+  auto result =
+      finishStep(program(kind, count, block.numSequences).number, block);
+  if (!result)
+    return result.takeError();
+  choices = *result;
+  return Status::ok();
+}
+
+Expected<StepResult> Session::finishStep(Device::Program number,
+                                         StepBlock &block) {
+  auto ticket = machine->enqueue(number, block);
+  if (!ticket)
+    return ticket.takeError();
+  auto result = machine->wait(*ticket);
+  if (!result)
+    return result.takeError();
+  return **result;
 }
 
 Status Session::prefill(std::span<const Piece> batch) {
@@ -259,14 +270,15 @@ Status Session::prefill(std::span<const Piece> batch) {
     count += piece.tokens.size();
   if (!plan().bucket(EntryKind::Prefill, uint32_t(count),
                      uint32_t(batch.size())))
-    return inputError("prefill: the plan has no bucket for " +
-                      std::to_string(count) + " tokens of " +
-                      std::to_string(batch.size()) +
-                      " sequences at once; give it fewer sequences");
-  return step(batch, uint32_t(count), EntryKind::Prefill);
+    return refusal(Refusal::WrongCall,
+                   "prefill: the plan has no bucket for " +
+                       std::to_string(count) + " tokens of " +
+                       std::to_string(batch.size()) +
+                       " sequences at once; give it fewer sequences");
+  return run(batch, uint32_t(count), EntryKind::Prefill);
 }
 
-Expected<LogitsView> Session::decode(std::span<const Next> batch) {
+Expected<StepResult> Session::decode(std::span<const Next> batch) {
   decodeBatch.clear();
   for (const Next &next :
        batch.first(std::min<size_t>(batch.size(), slots.size() + 1)))
@@ -274,115 +286,198 @@ Expected<LogitsView> Session::decode(std::span<const Next> batch) {
   if (Status status = check(decodeBatch, maxSequences(), "decode"); !status)
     return status.takeError();
   if (Status status =
-          step(decodeBatch, uint32_t(batch.size()), EntryKind::Decode);
+          run(decodeBatch, uint32_t(batch.size()), EntryKind::Decode);
       !status)
     return status.takeError();
-  return lastLogits();
+  return choices;
 }
 
 //===---------------------------------------------------------------------------===//
-// Logits
+// Choices and logits
 //===---------------------------------------------------------------------------===//
+
+/// The slot of a row of the last step.
+int32_t Session::slotOf(uint32_t row) const {
+  auto piece = std::lower_bound(stepLast.begin(), stepLast.end(), row);
+  return int32_t(stepSlots[size_t(piece - stepLast.begin())]);
+}
+
+/// Runs the head on rows of the last step; `rowAt(i)` is the i-th.
+template <typename RowAt>
+Expected<StepResult> Session::runHead(uint32_t count, RowAt rowAt) {
+  auto given = machine->step();
+  if (!given)
+    return given.takeError();
+  StepBlock &block = **given;
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t row = rowAt(i);
+    block.rows[i] = {.token = int32_t(row), .slot = slotOf(row)};
+  }
+  block.numRows = count;
+  block.numSequences = 1;
+  for (uint32_t slot : stepSlots)
+    tell(slot, block);
+  return finishStep(program(EntryKind::Head, count, 1).number, block);
+}
+
+Expected<StepResult> Session::lastChoices() {
+  if (hasChoices)
+    return choices;
+  if (stepLast.empty())
+    return refusal(Refusal::WrongCall, "there was no step yet");
+  if (stepLast.size() > mostLogitRows)
+    return refusal(Refusal::WrongCall,
+                   "the last step had " + std::to_string(stepLast.size()) +
+                       " sequences; at most " + std::to_string(mostLogitRows) +
+                       " rows come at once");
+  auto result = runHead(uint32_t(stepLast.size()),
+                        [this](uint32_t i) { return stepLast[i]; });
+  if (!result)
+    return result;
+  hasChoices = true;
+  return choices = *result;
+}
 
 Expected<LogitsView> Session::logits(uint32_t first, uint32_t count) {
   if (count == 0 || count > mostLogitRows || first > stepTokens ||
       count > stepTokens - first)
-    return usageError("logits: rows " + std::to_string(first) + " to " +
-                      std::to_string(uint64_t(first) + count) +
-                      " asked for; the last step had " +
-                      std::to_string(stepTokens) + ", and at most " +
-                      std::to_string(mostLogitRows) + " come at once");
-  for (uint32_t i = 0; i < count; ++i)
-    rows.values[i] = int32_t(first + i);
-  return runHead(count);
+    return refusal(Refusal::WrongCall,
+                   "logits: rows " + std::to_string(first) + " to " +
+                       std::to_string(uint64_t(first) + count) +
+                       " asked for; the last step had " +
+                       std::to_string(stepTokens) + ", and at most " +
+                       std::to_string(mostLogitRows) + " come at once");
+  if (isDecode)
+    return machine->logits(first, count);
+  hasChoices = false;
+  auto result = runHead(count, [first](uint32_t i) { return first + i; });
+  if (!result)
+    return result.takeError();
+  return machine->logits(0, count);
 }
 
 Expected<LogitsView> Session::lastLogits() {
-  if (stepLast.empty())
-    return usageError("logits: there was no step yet");
-  if (stepLast.size() > mostLogitRows)
-    return usageError("logits: the last step had " +
-                      std::to_string(stepLast.size()) + " sequences; at most " +
-                      std::to_string(mostLogitRows) + " rows come at once");
-  std::copy(stepLast.begin(), stepLast.end(), rows.values.begin());
-  return runHead(uint32_t(stepLast.size()));
-}
-
-Expected<LogitsView> Session::runHead(uint32_t count) {
-  upload(rows, count);
-  const Program &head = program(EntryKind::Head, count, 1);
-  if (Status status =
-          machine->run(head.number, {count, 1, int64_t(pageColumns)});
-      !status)
-    return status.takeError();
-  const void *data = machine->view(logitsAddress, count * logitsPort->rowBytes);
-  return LogitsView{static_cast<const float *>(data), count, vocabSize(),
-                    logitsPort->rowBytes / sizeof(float)};
+  auto result = lastChoices();
+  if (!result)
+    return result.takeError();
+  return machine->logits(0, result->numRows);
 }
 
 //===---------------------------------------------------------------------------===//
 // Snapshots
 //===---------------------------------------------------------------------------===//
 
-Expected<Snapshot> Session::snapshot(uint32_t slot) {
-  if (slot >= slots.size() || !slots[slot].isOpen)
-    return usageError("snapshot: slot " + std::to_string(slot) +
-                      " is not open");
-  Snapshot result{
-      slots[slot].length, model.manifest().find("plan.bin")->hash, {}};
-  const std::vector<int32_t> &slotPages = slots[slot].pages;
-  result.bytes.resize(plan().unitBytes(StateKind::Recurrent) +
-                      slotPages.size() * plan().unitBytes(StateKind::KVPages));
-  std::byte *to = result.bytes.data();
-  for (size_t i = 0; i < states.size(); ++i) {
-    uint64_t unitBytes = plan().states[i].unitBytes;
+/// Copies a sequence's state, unit by unit, out to `to` or in from `from`.
+Status Session::copyUnits(uint32_t slot, std::byte *to, const std::byte *from) {
+  auto copy = [&](size_t state, uint64_t number) -> Status {
+    uint64_t unitBytes = plan().states[state].unitBytes;
+    std::byte *unit =
+        machine->address(ArgKind::State, state) + number * unitBytes;
+    if (from)
+      std::memcpy(staging.data(), std::exchange(from, from + unitBytes),
+                  unitBytes);
+    auto ticket = to ? machine->read(staging.data(), unit, unitBytes)
+                     : machine->write(unit, staging.data(), unitBytes);
+    if (!ticket)
+      return ticket.takeError();
+    if (Status status = machine->finish(*ticket); !status)
+      return status;
+    if (to)
+      std::memcpy(std::exchange(to, to + unitBytes), staging.data(), unitBytes);
+    return Status::ok();
+  };
+  for (size_t i = 0; i < plan().states.size(); ++i) {
     if (plan().states[i].kind == StateKind::Recurrent) {
-      machine->read(to, unit(i, slot), unitBytes);
-      to += unitBytes;
+      if (Status status = copy(i, slot); !status)
+        return status;
       continue;
     }
-    for (int32_t page : slotPages) {
-      machine->read(to, unit(i, uint64_t(page)), unitBytes);
-      to += unitBytes;
-    }
+    for (int32_t page : slots[slot].pages)
+      if (Status status = copy(i, uint64_t(page)); !status)
+        return status;
   }
+  return Status::ok();
+}
+
+Expected<Snapshot> Session::snapshot(uint32_t slot) {
+  if (Status status = checkSlot(slot, "snapshot"); !status)
+    return status.takeError();
+  const Slot &source = slots[slot];
+  Snapshot result{source.length,
+                  model.manifest().find("plan.bin")->hash,
+                  plan().pageImage,
+                  plan().ranks(),
+                  {}};
+  result.bytes.resize(plan().unitBytes(StateKind::Recurrent) +
+                      source.pages.size() *
+                          plan().unitBytes(StateKind::KVPages));
+  // Of an empty sequence there is nothing but zeros.
+  if (source.length != 0)
+    if (Status status = copyUnits(slot, result.bytes.data(), nullptr); !status)
+      return status.takeError();
   return result;
 }
 
 Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
-  if (slot >= slots.size() || !slots[slot].isOpen)
-    return usageError("restore: slot " + std::to_string(slot) + " is not open");
-  if (snapshot.planHash != model.manifest().find("plan.bin")->hash)
-    return inputError("restore: the snapshot is of plan " + snapshot.planHash +
-                      ", this session runs plan " +
-                      model.manifest().find("plan.bin")->hash);
+  if (Status status = checkSlot(slot, "restore"); !status)
+    return status;
+  auto wrongPlan = [](const std::string &found, const std::string &wanted) {
+    return refusal(Refusal::WrongPlan, "restore: the snapshot is of " + found +
+                                           ", this session runs " + wanted);
+  };
+  const std::string &planHash = model.manifest().find("plan.bin")->hash;
+  if (snapshot.planHash != planHash)
+    return wrongPlan("plan " + snapshot.planHash, "plan " + planHash);
+  if (snapshot.pageImage != plan().pageImage)
+    return wrongPlan("page image '" + snapshot.pageImage + "'",
+                     "'" + plan().pageImage + "'");
+  if (snapshot.ranks != plan().ranks())
+    return wrongPlan(std::to_string(snapshot.ranks) + " ranks",
+                     std::to_string(plan().ranks()));
   Slot &target = slots[slot];
   uint64_t needed = hasPages ? pagesFor(snapshot.length) : 0;
-  if (snapshot.bytes.size() !=
-      plan().unitBytes(StateKind::Recurrent) +
-          needed * plan().unitBytes(StateKind::KVPages))
-    return usageError(
-        "restore: the snapshot has " + std::to_string(snapshot.bytes.size()) +
-        " bytes, not those of " + std::to_string(snapshot.length) + " tokens");
+  if (snapshot.length > maxContext() ||
+      snapshot.bytes.size() !=
+          plan().unitBytes(StateKind::Recurrent) +
+              needed * plan().unitBytes(StateKind::KVPages))
+    return refusal(Refusal::WrongCall,
+                   "restore: the snapshot has " +
+                       std::to_string(snapshot.bytes.size()) +
+                       " bytes, not those of " +
+                       std::to_string(snapshot.length) + " tokens");
   if (needed > target.pages.size())
     if (Status status = checkPages(needed - target.pages.size()); !status)
       return status;
   for (; target.pages.size() > needed; target.pages.pop_back())
     pagesFree.push_back(target.pages.back());
+  while (target.pages.size() < needed) {
+    target.pages.push_back(pagesFree.back());
+    pagesFree.pop_back();
+  }
   target.length = snapshot.length;
-  growPages(target, snapshot.length);
-  const std::byte *from = snapshot.bytes.data();
-  for (size_t i = 0; i < states.size(); ++i) {
-    uint64_t unitBytes = plan().states[i].unitBytes;
-    if (plan().states[i].kind == StateKind::Recurrent) {
-      machine->write(unit(i, slot), from, unitBytes);
-      from += unitBytes;
-      continue;
-    }
-    for (int32_t page : target.pages) {
-      machine->write(unit(i, uint64_t(page)), from, unitBytes);
-      from += unitBytes;
-    }
+  if (Status status = writeTable(slot); !status)
+    return status;
+  return copyUnits(slot, nullptr, snapshot.bytes.data());
+}
+
+/// Writes a slot's whole row of the page table.
+Status Session::writeTable(uint32_t slot) {
+  std::span<const int32_t> pages = slots[slot].pages;
+  if (pages.empty())
+    return Status::ok();
+  std::byte *row =
+      machine->address(ArgKind::Arena, plan().input("pages")->offset) +
+      slot * plan().pageColumns() * sizeof(int32_t);
+  size_t most = staging.size() / sizeof(int32_t);
+  for (size_t first = 0; first < pages.size(); first += most) {
+    auto part = pages.subspan(first, std::min(most, pages.size() - first));
+    std::memcpy(staging.data(), part.data(), part.size_bytes());
+    auto ticket = machine->write(row + first * sizeof(int32_t), staging.data(),
+                                 part.size_bytes());
+    if (!ticket)
+      return ticket.takeError();
+    if (Status status = machine->finish(*ticket); !status)
+      return status;
   }
   return Status::ok();
 }

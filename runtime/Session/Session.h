@@ -1,18 +1,28 @@
 //===- Session.h - Sequences of tokens through a compiled model ----------------===//
-// A session owns a loaded artifact and its state: slots for a planned number of sequences, each with the matrices of
-// its lightning layers and pages of keys and values. Every call runs one step of the plan, so a server can put decode
-// steps between the chunks of a long prompt, or stop after any of them:
+// A session owns a loaded artifact and its state: slots for a planned number of
+// sequences, each with the matrices of its lightning layers and pages of keys and
+// values. Every call runs one step of the plan, so a server can put decode steps
+// between the chunks of a long prompt, or stop after any of them:
 //
-//   auto session = Session::create(std::move(*Artifact::open("m1.mm1")), std::move(*CpuDevice::create({})));
-//   Session &s = **session;
-//   uint32_t slot = *s.open();
-//   s.prefill({{slot, prompt}});                    // at most maxPrefill() tokens, of any sequences
-//   int32_t next = argmax(s.lastLogits()->row(0));
-//   auto logits = s.decode({{slot, next}});         // one token for each sequence named
-//   s.close(slot);
+//   auto artifact = *Artifact::open("m1.mm1");
+//   auto device = *createDevice({}, artifact.plan());
+//   auto session = *Session::create(std::move(artifact), std::move(device));
+//   uint32_t slot = *session->open();
+//   session->prefill({{slot, prompt}});       // at most maxPrefill() tokens, of
+//                                             // any sequences
+//   int32_t next = session->lastChoices()->token(0);
+//   auto choices = session->decode({{slot, next}});  // one token a sequence named
+//   session->close(slot);
 //
-// After create() no call allocates, locks or asks the environment, except where it says so and when it fails. The same
-// calls give the same bytes for any number of threads and whatever else a slot or page was used for before.
+// Steps choose on the device: of each row come the likeliest token and as many
+// candidates as its sequence asked for (sampleBy); rows of logits when asked.
+//
+// After create() no call allocates, locks or asks the environment, except where
+// it says so and when it fails. The same calls give the same bytes for any number
+// of threads and whatever else a slot or page was used for before.
+//
+// A request that cannot be served is refused with a code (Refusal), and nothing
+// has changed then.
 //===---------------------------------------------------------------------------===//
 #pragma once
 
@@ -26,30 +36,30 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace mm1 {
 
-/// Logits of some rows, f32, valid until the session's next call.
-struct LogitsView {
-  const float *data;
-  uint32_t rows, vocabSize;
-  size_t stride; ///< floats from one row to the next
-
-  std::span<const float> row(uint32_t i) const {
-    return {data + i * stride, vocabSize};
-  }
-};
-
-/// Everything a sequence is: enough to go on from its position in any slot of any session of the same artifact.
+/// Everything a sequence is: enough to go on from its position in any slot of any
+/// session of the same plan, page image and number of ranks.
 struct Snapshot {
-  uint64_t length = 0;  ///< tokens so far
-  std::string planHash; ///< of the plan.bin it belongs to
-  std::vector<std::byte>
-      bytes; ///< one unit of each recurrent state, then the pages of each KV state, by state
+  uint64_t length = 0;   ///< tokens so far
+  std::string planHash;  ///< of the plan.bin it belongs to
+  std::string pageImage; ///< how its pages lie
+  uint32_t ranks = 1;    ///< that have a part of it each
+  /// One unit of each recurrent state, then the pages of each KV state, by state.
+  std::vector<std::byte> bytes;
 
   uint64_t sizeBytes() const { return bytes.size(); }
+};
+
+struct SessionOptions {
+  /// Keys and values of so many tokens, of all sequences together, in whole
+  /// pages; 0: as planned. Less than maxSequences() * maxContext() is fine.
+  uint64_t kvTokens = 0;
+  /// Told while weights are loaded; false stops.
+  std::function<bool(const Device::Progress &)> onProgress;
 };
 
 class Session {
@@ -67,55 +77,74 @@ public:
 
   /// Loads everything onto `device`, whose errors it hands on.
   static Expected<std::unique_ptr<Session>>
-  create(Artifact artifact, std::unique_ptr<Device> device);
+  create(Artifact artifact, std::unique_ptr<Device> device,
+         const SessionOptions &options = {});
 
   /// What the plan promises.
   uint32_t maxSequences() const { return plan().maxSequences; }
-  uint32_t maxPrefill() const {
-    return plan().maxPrefill;
-  } ///< tokens of one prefill()
-  uint64_t maxContext() const {
-    return plan().maxContext;
-  } ///< tokens of one sequence
+  /// Tokens of one prefill().
+  uint32_t maxPrefill() const { return plan().maxPrefill; }
+  /// Tokens of one sequence.
+  uint64_t maxContext() const { return plan().maxContext; }
   uint32_t vocabSize() const { return uint32_t(plan().vocabSize); }
-  uint32_t maxLogitRows() const {
-    return mostLogitRows;
-  } ///< rows of one logits()
+  /// Candidates of one row.
+  uint32_t maxCandidates() const { return plan().candidates; }
+  /// Rows of one logits().
+  uint32_t maxLogitRows() const { return mostLogitRows; }
 
-  /// A slot for a new, empty sequence. Input error when all are taken.
+  /// A slot for a new, empty sequence, whose rows are chosen greedily. NoSlot
+  /// when all are taken.
   Expected<uint32_t> open();
   /// Gives the slot and its pages back.
   void close(uint32_t slot);
   uint32_t openSequences() const;
   /// Tokens the sequence has had.
   uint64_t length(uint32_t slot) const { return slots[slot].length; }
+  /// KV pages of all sequences together, and those that none has; 0 for a plan
+  /// without.
+  uint64_t totalPages() const { return numPages; }
   uint64_t freePages() const { return pagesFree.size(); }
 
-  /// Runs the pieces, in this order, through the prefill entry: at least one token each, at most maxPrefill() in all, no
-  /// slot twice. Input error, and nothing changed, when a token is not of the vocabulary, a sequence would exceed
-  /// maxContext(), or the pages do not suffice; usage error for a wrong call.
+  /// Which ids may be chosen, from now on: id i when bit i % 32 of word i / 32 is
+  /// set. WrongCall for another number of words.
+  Status allowOnly(std::span<const uint32_t> mask);
+  /// What steps say of this sequence's rows from now on: so many candidates, and
+  /// their sum at this temperature. WrongCall when they are not from 1 to
+  /// maxCandidates(), or the slot is not open.
+  Status sampleBy(uint32_t slot, uint32_t candidates,
+                  float inverseTemperature = 1);
+
+  /// Runs the pieces, in this order, through the prefill entry: at least one
+  /// token each, at most maxPrefill() in all, no slot twice. BadToken, TooLong,
+  /// NoPages, or WrongCall.
   Status prefill(std::span<const Piece> batch);
   Status prefill(std::initializer_list<Piece> batch) {
     return prefill(std::span(batch.begin(), batch.size()));
   }
 
-  /// Runs one token of each sequence named through the decode entry and returns the logits, row i for batch[i]. At most
-  /// maxSequences() of them; errors as for prefill().
-  Expected<LogitsView> decode(std::span<const Next> batch);
-  Expected<LogitsView> decode(std::initializer_list<Next> batch) {
+  /// Runs one token of each sequence named through the decode entry and returns
+  /// what may come next, row i for batch[i]. At most maxSequences() of them;
+  /// refusals as for prefill(). Valid until the session's next call.
+  Expected<StepResult> decode(std::span<const Next> batch);
+  Expected<StepResult> decode(std::initializer_list<Next> batch) {
     return decode(std::span(batch.begin(), batch.size()));
   }
 
-  /// The logits of tokens first .. first + count - 1 of the last step, counted over the whole batch. At most
-  /// maxLogitRows(); usage error when the last step had no such tokens.
+  /// What may come behind the last token of each piece of the last step. Valid
+  /// until the session's next call.
+  Expected<StepResult> lastChoices();
+  /// The logits of tokens first .. first + count - 1 of the last step, counted
+  /// over the whole batch. At most maxLogitRows(); WrongCall when the last step
+  /// had no such tokens. Valid until the next step.
   Expected<LogitsView> logits(uint32_t first, uint32_t count);
-  /// The logits of the last token of each piece of the last step.
+  /// The logits of the last token of each piece of the last step: the whole rows
+  /// that lastChoices() and decode() tell the best of.
   Expected<LogitsView> lastLogits();
 
   /// A copy of a sequence; allocates.
   Expected<Snapshot> snapshot(uint32_t slot);
-  /// Makes the sequence in `slot` a continuation of `snapshot`; what it was before is gone. Input error, and nothing
-  /// changed, when the snapshot is of another plan or the pages do not suffice.
+  /// Makes the sequence in `slot` a continuation of `snapshot`; what it was
+  /// before is gone. WrongPlan, NoPages or WrongCall.
   Status restore(uint32_t slot, const Snapshot &snapshot);
 
   const Artifact &artifact() const { return model; }
@@ -125,7 +154,7 @@ public:
   /// A program of the device and the entry it was made from.
   struct Program {
     const Plan::Entry *entry;
-    uint32_t number;
+    Device::Program number;
   };
   std::span<const Program> programs() const { return entryPrograms; }
 
@@ -134,58 +163,56 @@ private:
     bool isOpen = false;
     uint64_t length = 0;
     std::vector<int32_t> pages; // capacity for maxContext() from the start
-  };
-  /// One of the plan's inputs: what the host writes and where it goes. Absent when the plan has no such port.
-  struct Input {
-    std::byte *address = nullptr;
-    uint64_t columns = 0;
-    std::vector<int32_t> values;
+    SlotUpdate wanted{};
+    bool isTold = false; // whether the device knows what is wanted
   };
 
   Session(Artifact artifact, std::unique_ptr<Device> device)
       : model(std::move(artifact)), machine(std::move(device)) {}
-  Status load();
-  Status addPrograms();
-  Input input(std::string_view name);
+  Status load(const SessionOptions &options);
   const Program &program(EntryKind kind, uint32_t tokens,
                          uint32_t sequences) const;
+  Status checkSlot(uint32_t slot, std::string_view call) const;
   Status check(std::span<const Piece> batch, uint32_t maxTokens,
                std::string_view call);
   Status checkPages(uint64_t needed) const;
-  void growPages(Slot &slot, uint64_t length);
-  Status step(std::span<const Piece> batch, uint32_t tokens, EntryKind kind);
-  Expected<LogitsView> runHead(uint32_t count);
-  void upload(const Input &input, size_t values);
+  Status run(std::span<const Piece> batch, uint32_t tokens, EntryKind kind);
+  template <typename RowAt>
+  Expected<StepResult> runHead(uint32_t count, RowAt rowAt);
+  Expected<StepResult> finishStep(Device::Program number, StepBlock &block);
+  void tell(uint32_t slot, StepBlock &block);
+  int32_t slotOf(uint32_t row) const;
+  Status copyUnits(uint32_t slot, std::byte *to, const std::byte *from);
+  Status writeTable(uint32_t slot);
   uint64_t pagesFor(uint64_t tokens) const {
     return (tokens + plan().pageTokens - 1) / plan().pageTokens;
   }
-  std::byte *unit(size_t state, uint64_t number) {
-    return states[state].data() + number * plan().states[state].unitBytes;
-  }
 
-  Artifact model;
-  std::unique_ptr<Device> machine; // before all memory, which it frees
-  Device::Memory arena;
-  std::vector<Device::Memory> states;
+  Artifact model; // outlives the machine, which reads its plan
+  std::unique_ptr<Device> machine;
   std::vector<Program> entryPrograms;
   bool hasPages = false;
   uint32_t mostLogitRows = 0;
-  uint64_t pageColumns = 0;
+  uint64_t numPages = 0;
+  std::span<std::byte> staging; // for copies of one unit
 
   std::vector<Slot> slots;
   std::vector<int32_t> pagesFree; // a stack
-  Input tokens, positions, starts, slotNumbers, pages, rows;
-  const std::byte *logitsAddress = nullptr;
-  const Plan::Port *logitsPort = nullptr;
 
   std::vector<Piece> decodeBatch; // decode() as pieces
   std::vector<uint8_t> isInBatch; // by slot, for check()
-  uint32_t stepTokens = 0;        // of the last step
-  std::vector<uint32_t> stepLast; // its pieces' last tokens
+  // Of the last step.
+  uint32_t stepTokens = 0;
+  bool isDecode = false;           // which makes logits of all its rows
+  bool hasChoices = false;         // of the last rows, and their logits
+  std::vector<uint32_t> stepLast;  // its pieces' last tokens
+  std::vector<uint32_t> stepSlots; // and their slots
+  StepResult choices;              // of the last rows
 };
 
-/// Feeds `tokens` to `slot` in steps of at most `chunk` (0: maxPrefill()) and calls `afterStep(first, count)` behind
-/// each, when logits() may be asked for its `count` tokens, which start at number `first` of `tokens`. Stops at the
+/// Feeds `tokens` to `slot` in steps of at most `chunk` (0: maxPrefill()) and
+/// calls `afterStep(first, count)` behind each, when logits() may be asked for
+/// its `count` tokens, which start at number `first` of `tokens`. Stops at the
 /// first error of either.
 Status prefillInChunks(
     Session &session, uint32_t slot, std::span<const int32_t> tokens,

@@ -1,7 +1,9 @@
 //===- Expected.h - A value or the reason there is none ------------------------===//
-// The runtime is built without exceptions; a function that can fail returns Expected<T> (or Status when
-// there is no value). An Error says what was wanted, what was found, where and what to do, and carries
-// the class that decides the exit code of the programs (README.md, "Exit codes").
+// The runtime is built without exceptions; a function that can fail returns
+// Expected<T> (or Status when there is no value). An Error says what was wanted,
+// what was found, where and what to do, and carries the class that decides the
+// exit code of the programs (README.md, "Exit codes"). A request that a session
+// turns down also says why as a code: who serves many reads codes, not messages.
 //
 //   Expected<int> parse(std::string_view text);
 //   auto value = parse("12");
@@ -12,6 +14,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
@@ -26,10 +29,22 @@ enum class ErrorKind {
   Internal = 4, ///< our own bug
 };
 
+/// Why a request was turned down. Nothing has changed then.
+enum class Refusal : uint8_t {
+  None,      ///< it was not: something failed
+  NoSlot,    ///< all sequences of the plan are in use
+  NoPages,   ///< the KV pages that are free do not suffice
+  TooLong,   ///< a sequence would exceed the plan's context
+  BadToken,  ///< a token that is not of the vocabulary
+  WrongPlan, ///< a snapshot of another plan, page image or number of ranks
+  WrongCall, ///< arguments that make no sense
+};
+
 /// Why something failed: one line, lower case, no full stop.
 struct [[nodiscard]] Error {
   ErrorKind kind;
   std::string message;
+  Refusal why = Refusal::None;
 
   int exitCode() const { return static_cast<int>(kind); }
 };
@@ -45,6 +60,10 @@ inline Error machineError(std::string message) {
 }
 inline Error internalError(std::string message) {
   return {ErrorKind::Internal, std::move(message)};
+}
+inline Error refusal(Refusal why, std::string message) {
+  return {why == Refusal::WrongCall ? ErrorKind::Usage : ErrorKind::Input,
+          std::move(message), why};
 }
 
 /// A T or an Error. Test it before use; reading the absent half is our own bug.
@@ -94,7 +113,7 @@ public:
   }
 
 private:
-  Error failure{ErrorKind::Internal, {}};
+  Error failure{ErrorKind::Internal, {}, Refusal::None};
   bool failed = false;
 };
 

@@ -39,17 +39,6 @@ static double portableExp(double x) {
                                      (uint64_t{1023} << 52));
 }
 
-/// Orders like (logit descending, id ascending). The logit is not NaN.
-static uint64_t keyOf(float logit, int32_t id) {
-  uint32_t bits =
-      std::bit_cast<uint32_t>(logit == 0 ? 0.0f : logit); // -0 equals 0
-  uint32_t ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return (static_cast<uint64_t>(~ascending) << 32) | static_cast<uint32_t>(id);
-}
-static int32_t idOfKey(uint64_t key) {
-  return static_cast<int32_t>(key & 0xffffffffu);
-}
-
 static uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -87,9 +76,19 @@ Sampler::Sampler(const SamplerParams &params,
     : params(params), allowed(std::move(allowedRanges)), vocabSize(vocabSize) {
   bool cuts = params.temperature > 0 && (params.topK > 0 || params.topP < 1);
   keys.reserve(cuts ? static_cast<size_t>(vocabSize) : 0);
-  for (IdRange range : allowed)
+  for (IdRange range : allowed) {
+    allowedCount += static_cast<size_t>(range.end - range.begin);
     for (int32_t begin = range.begin; begin < range.end; begin += kBlockIds)
       blocks.push_back({begin, std::min(begin + kBlockIds, range.end), 0});
+  }
+}
+
+std::vector<uint32_t> Sampler::allowedMask() const {
+  std::vector<uint32_t> mask((static_cast<size_t>(vocabSize) + 31) / 32);
+  for (IdRange range : allowed)
+    for (int32_t id = range.begin; id < range.end; ++id)
+      mask[static_cast<size_t>(id / 32)] |= uint32_t{1} << (id % 32);
+  return mask;
 }
 
 /// In [0, 1), 53 bits.
@@ -199,7 +198,7 @@ int32_t Sampler::drawFromBest(std::span<const float> logits, float largest) {
     for (int32_t id = block.begin; id < block.end; ++id)
       if (float logit = logits[static_cast<size_t>(id)];
           static_cast<double>(logit) >= cut)
-        keys.push_back(keyOf(logit, id));
+        keys.push_back(candidateKey(logit, id));
   auto shareOf = [&](uint64_t key) {
     return weight(logits[static_cast<size_t>(idOfKey(key))], largest);
   };
@@ -231,14 +230,74 @@ int32_t Sampler::drawFromBest(std::span<const float> logits, float largest) {
     }
     kept += shareOf(keys[keptCount]);
   }
+  return drawFromKept(
+      keptCount, kept, [&](size_t index) { return shareOf(keys[index]); },
+      [&](size_t index) { return idOfKey(keys[index]); });
+}
+
+/// One of the first `count`, whose shares add up to `kept`.
+template <typename Share, typename Id>
+int32_t Sampler::drawFromKept(size_t count, double kept, Share share, Id id) {
   double target = nextUniform() * kept, sum = 0;
-  for (size_t index = 0; index < keptCount; ++index) {
-    sum += shareOf(keys[index]);
+  for (size_t index = 0; index < count; ++index) {
+    sum += share(index);
     if (sum > target)
-      return idOfKey(keys[index]);
+      return id(index);
   }
-  return idOfKey(
-      keys[keptCount - 1]); // rounding left the target at the very end
+  return id(count - 1); // rounding left the target at the very end
+}
+
+uint32_t Sampler::neededCandidates(uint32_t most) const {
+  if (params.temperature == 0)
+    return 1;
+  if (params.topK > 0)
+    return static_cast<uint32_t>(params.topK) <= most ? params.topK : 0;
+  return params.topP < 1 ? most : 0;
+}
+
+Expected<std::optional<int32_t>> Sampler::sample(const Candidates &candidates) {
+  const std::optional<int32_t> undecided;
+  std::span<const float> logits = candidates.logits;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  // Of what is wrong with a row, the row says more.
+  if (logits.empty() || !(logits[0] < kInfinity) || logits[0] == -kInfinity ||
+      std::isnan(candidates.sum))
+    return undecided;
+  if (params.temperature == 0)
+    return std::optional(candidates.ids[0]);
+
+  // As drawFromBest does with its keys.
+  float largest = logits[0];
+  auto share = [&](size_t index) { return weight(logits[index], largest); };
+  size_t count = logits.size();
+  double total = 0, error = 0;
+  if (params.topK > 0) {
+    auto wanted = static_cast<size_t>(params.topK);
+    if (count < wanted && count < allowedCount)
+      return undecided;
+    count = std::min(count, wanted);
+    for (size_t index = 0; index < count; ++index)
+      total += share(index);
+  } else {
+    // Twice the error of the sum covers that of its inverse. (Without a cut
+    // nothing is ever sure.)
+    total = static_cast<double>(candidates.sum);
+    error = 2 * Candidates::kSumError;
+    if (total < 1 - error) // the largest alone has 1: there is no sum
+      return undecided;
+  }
+  // In between these, the true sum decides whether one more is kept.
+  double enough = static_cast<double>(params.topP) * total;
+  double surelyNot = enough * (1 - error), surely = enough * (1 + error);
+  double kept = 0;
+  size_t keptCount = 0;
+  while (keptCount < count && (keptCount == 0 || kept < surelyNot))
+    kept += share(keptCount++);
+  if (error != 0 && kept < surely)
+    return undecided;
+  return std::optional(drawFromKept(keptCount, kept, share, [&](size_t index) {
+    return candidates.ids[index];
+  }));
 }
 
 } // namespace mm1

@@ -6,7 +6,6 @@
 //               choose. Where several sequences share a step the number of distinct experts depends on the data, so the
 //               expectation for independent, uniform choices is given as well and called an estimate.
 //   operations  two per weight that a token meets (from the bucket of one token); attention and recurrence not counted
-#include "runtime/tools/Bounds.h"
 #include "runtime/tools/Commands.h"
 
 #include <algorithm>
@@ -70,11 +69,11 @@ struct Work {
   double operations = 0;                     // of one token
 };
 
-/// Bytes and elements of the weights among a launch's arguments.
+/// Bytes and elements of the weights among a step's arguments.
 std::pair<double, double> wholeWeights(const Plan &plan,
-                                       const Plan::Launch &launch) {
+                                       const Plan::Step &step) {
   double bytes = 0, elements = 0;
-  for (const Plan::Arg &arg : launch.args)
+  for (const Plan::Arg &arg : step.args)
     if (arg.kind == ArgKind::Weight) {
       const Plan::Weight &weight = plan.weights[arg.index];
       bytes += double(weight.sizeBytes);
@@ -83,18 +82,18 @@ std::pair<double, double> wholeWeights(const Plan &plan,
   return {bytes, elements};
 }
 
-/// `one` is the bucket of a single token with the same launches, `entry` the one that takes `tokens`.
+/// `one` is the bucket of a single token with the same steps, `entry` the one
+/// that takes `tokens`.
 Work workOf(const Plan &plan, const Plan::Entry &one, const Plan::Entry &entry,
             uint32_t tokens) {
   Work work;
-  for (size_t i = 0; i < entry.launches.size(); ++i) {
-    const Plan::Launch &launch = entry.launches[i];
-    double most = double(launch.weightBytes);
-    auto [bytes, elements] = wholeWeights(plan, launch);
+  for (size_t i = 0; i < entry.steps.size(); ++i) {
+    double most = double(entry.steps[i].weightBytes());
+    auto [bytes, elements] = wholeWeights(plan, entry.steps[i]);
     if (most == 0 || bytes == 0)
       continue;
     double single =
-        i < one.launches.size() ? double(one.launches[i].weightBytes) : most;
+        i < one.steps.size() ? double(one.steps[i].weightBytes()) : most;
     work.bytesAtMost += most;
     // A token meets the share `single / bytes` of the experts; the others' choices are taken as independent.
     work.bytesExpected +=
@@ -120,7 +119,7 @@ public:
     ids = RandomIds(session().vocabSize());
     if (Status status = checkArguments(); !status)
       return status;
-    auto created = Bounds::create(model->device->threads());
+    auto created = device().bounds();
     if (!created)
       return created.takeError();
     bounds = std::move(*created);
@@ -145,6 +144,7 @@ public:
 
 private:
   Session &session() { return *model->session; }
+  Device &device() { return model->device(); }
   const Plan &plan() { return session().plan(); }
 
   Status checkArguments() {
@@ -178,12 +178,12 @@ private:
       if (!slot)
         return slot.takeError();
       if (repeat == 1)
-        model->device->resetProfile(); // the first was for warming up
+        device().resetTimes(); // the first was for warming up
       auto start = Clock::now();
       if (Status status = feed(*slot, arguments.promptTokens); !status)
         return status;
-      if (auto logits = session().lastLogits(); !logits)
-        return logits.takeError();
+      if (auto choices = session().lastChoices(); !choices)
+        return choices.takeError();
       if (repeat != 0)
         times.push_back(secondsSince(start));
       session().close(*slot);
@@ -191,11 +191,14 @@ private:
     double seconds = median(times), total = 0;
     for (double time : times)
       total += time;
+    // A decode step is one token of the layers, and the head.
     const Plan::Entry &one = *plan().bucket(EntryKind::Decode, 1, 1),
                       &head = *plan().bucket(EntryKind::Head, 1, 1);
+    double headOperations = workOf(plan(), head, head, 1).operations;
     double operations =
-        workOf(plan(), one, one, 1).operations * arguments.promptTokens +
-        workOf(plan(), head, head, 1).operations;
+        (workOf(plan(), one, one, 1).operations - headOperations) *
+            arguments.promptTokens +
+        headOperations;
     prefillOperations = operations / seconds;
     report["prefill"] = {
         {"tokens", arguments.promptTokens},
@@ -225,10 +228,10 @@ private:
       for (Session::Next &next : batch)
         next.token = ids.next();
       if (step == kWarmUpSteps)
-        model->device->resetProfile();
+        device().resetTimes();
       auto start = Clock::now();
-      if (auto logits = session().decode(batch); !logits)
-        return logits.takeError();
+      if (auto choices = session().decode(batch); !choices)
+        return choices.takeError();
       if (step >= kWarmUpSteps) {
         times.push_back(secondsSince(start));
         total += times.back();
@@ -238,24 +241,21 @@ private:
     Work work =
         workOf(plan(), *plan().bucket(EntryKind::Decode, 1, 1),
                *plan().bucket(EntryKind::Decode, tokens, tokens), tokens);
-    Work head = workOf(plan(), *plan().bucket(EntryKind::Head, 1, 1),
-                       *plan().bucket(EntryKind::Head, tokens, 1), tokens);
     double states =
         double(tokens) * 2 * double(plan().unitBytes(StateKind::Recurrent));
     double pages =
         double(tokens) * double(plan().unitBytes(StateKind::KVPages)) *
         (arguments.context + arguments.decodeTokens / 2.0) / plan().pageTokens;
     double seconds = median(times);
-    weightRate = (work.bytesExpected + head.bytesExpected) / seconds;
+    weightRate = work.bytesExpected / seconds;
     report["decode"] = {
         {"sequences", tokens},
         {"context", arguments.context},
         {"steps", times.size()},
         {"seconds_per_step", seconds},
         {"tokens_per_second", tokens / seconds},
-        {"weight_bytes_per_step_at_most", work.bytesAtMost + head.bytesAtMost},
-        {"weight_bytes_per_step_estimate",
-         work.bytesExpected + head.bytesExpected},
+        {"weight_bytes_per_step_at_most", work.bytesAtMost},
+        {"weight_bytes_per_step_estimate", work.bytesExpected},
         {"state_bytes_per_step", states},
         {"kv_bytes_per_step", pages},
         {"weight_bytes_per_second", weightRate},
@@ -270,9 +270,9 @@ private:
 
   /// Where `seconds` of wall time on all threads went, as shares of 1.
   Json profile(double seconds) {
-    ThreadPool::Profile times = model->device->threadPool().profile();
+    Device::Times times = device().times();
     double wall = seconds * 1e9,
-           kernels = double(times.busyNs) / model->device->threads() / wall;
+           kernels = double(times.busyNs) / device().workers() / wall;
     return {{"kernels", kernels},
             {"waiting_for_threads", double(times.runNs) / wall - kernels},
             {"session", 1 - double(times.runNs) / wall}};
@@ -289,11 +289,11 @@ private:
     std::map<std::string, LaunchRow> rows;
     double total = 0;
     for (const Session::Program &program : session().programs()) {
-      auto steps = model->device->launchProfile(program.number);
+      auto steps = device().stepTimes(program.number);
       for (size_t i = 0; i < steps.size(); ++i) {
         if (steps[i].runs == 0)
           continue;
-        const Plan::Launch &launch = program.entry->launches[i];
+        const Plan::Step &launch = program.entry->steps[i];
         std::string label = std::string(name(program.entry->kind)) + " ";
         for (char c : launch.label)
           if (c < '0' || c > '9')
@@ -302,7 +302,7 @@ private:
             label += '*';
         LaunchRow &row = rows[label];
         row.seconds += double(steps[i].wallNs) * 1e-9;
-        row.weightBytes += double(launch.weightBytes) * double(steps[i].runs);
+        row.weightBytes += double(launch.weightBytes()) * double(steps[i].runs);
         row.launches += 1;
         row.runs += steps[i].runs;
         row.tasks = std::max<uint64_t>(row.tasks, steps[i].tasks);
@@ -328,11 +328,10 @@ private:
   }
 
   void addReport() {
-    uint64_t planned = plan().weightBytes() + plan().stateBytes() +
-                       plan().arenaBytes +
-                       plan().maxScratchBytes() * model->device->threads();
-    report["device"] = model->device->describe();
-    report["weight_bytes_copied"] = model->device->weightMemory().copiedBytes();
+    Device::MemoryUse use = device().memory();
+    uint64_t planned = use.weights + use.states + use.arena + use.scratch;
+    report["device"] = device().describe();
+    report["weight_bytes_copied"] = use.copiedWeights;
     report["ready_seconds"] = model->readySeconds;
     report["memory"] = {{"planned", planned},
                         {"resident_after_load", residentAfterLoad},
@@ -348,14 +347,11 @@ private:
       report["prefill"]["of_bound"] = prefillOperations / prefillPeak();
   }
 
-  bool usesBf16() {
+  double prefillPeak() {
     const auto &fields = session().artifact().manifest().fields;
     auto compute = fields.find("compute");
-    return compute != fields.end() && *compute == "bf16" &&
-           model->device->level() == "x86-64-v4-bf16";
-  }
-  double prefillPeak() {
-    return usesBf16() ? bounds->bf16Peak : bounds->f32Peak;
+    bool isBf16 = compute != fields.end() && *compute == "bf16";
+    return isBf16 && bounds->bf16Peak > 0 ? bounds->bf16Peak : bounds->f32Peak;
   }
 
   void printTime(const Json &time) {
@@ -387,7 +383,7 @@ private:
         "device     %s, ready in %.2f s, %s of %s weights copied to huge "
         "pages\n",
         report["device"].get<std::string>().c_str(), model->readySeconds,
-        formatBytes(model->device->weightMemory().copiedBytes()).c_str(),
+        formatBytes(device().memory().copiedWeights).c_str(),
         formatBytes(plan().weightBytes()).c_str());
     std::printf(
         "memory     %s planned, %s resident after load, %s at the end\n",
@@ -408,7 +404,7 @@ private:
       if (prefillPeak() > 0)
         std::printf(", %.1f %% of the %s peak",
                     100 * prefillOperations / prefillPeak(),
-                    usesBf16() ? "bf16 dot" : "f32");
+                    prefillPeak() == bounds->f32Peak ? "f32" : "bf16 dot");
       std::printf("\n");
       printTime(report["prefill"]["time"]);
       printLaunches(report["prefill"]);

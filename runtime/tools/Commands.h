@@ -4,7 +4,7 @@
 //===---------------------------------------------------------------------------===//
 #pragma once
 
-#include "runtime/Device/CpuDevice.h"
+#include "runtime/Device/CreateDevice.h"
 #include "runtime/Session/Session.h"
 #include "runtime/Support/Expected.h"
 #include "runtime/Text/Chat.h"
@@ -20,18 +20,18 @@ namespace mm1 {
 /// What every command that runs a model takes.
 struct ModelArguments {
   std::string artifact;
-  uint32_t threads = 0; ///< 0: all CPUs
-  std::string level;    ///< empty: the best
-  WeightPlacement weights = WeightPlacement::Auto;
+  DeviceOptions device;
+  uint64_t kvTokens = 0; ///< 0: as planned
   bool check = false;    ///< read and hash all weights first
   bool selfTest = false; ///< run the golden prompts first
 };
 
-/// A session that is ready to run, and its device.
+/// A session that is ready to run.
 struct LoadedModel {
   std::unique_ptr<Session> session;
-  CpuDevice *device; ///< owned by the session
   double readySeconds;
+
+  Device &device() const { return session->device(); }
 };
 Expected<LoadedModel> loadModel(const ModelArguments &arguments,
                                 bool profiling);

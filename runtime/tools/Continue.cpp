@@ -1,6 +1,7 @@
 //===- Continue.cpp - What commands that write text share ----------------------===//
 #include "runtime/tools/Continue.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <sys/stat.h>
@@ -41,12 +42,35 @@ Expected<ChatTokenizer> loadChatTokenizer(const Session &session,
 
 Expected<Sampler> makeSampler(const SamplingArguments &arguments,
                               const std::optional<Tokenizer> &tokenizer,
-                              const Session &session) {
+                              Session &session) {
   int32_t vocab = int32_t(session.vocabSize());
-  return Sampler::create(
+  auto sampler = Sampler::create(
       {arguments.temperature, arguments.topK, arguments.topP, arguments.seed},
       tokenizer ? tokenizer->idRanges(vocab) : std::vector<IdRange>{{0, vocab}},
       vocab);
+  if (sampler)
+    if (Status status = session.allowOnly(sampler->allowedMask()); !status)
+      return status.takeError();
+  return sampler;
+}
+
+Status useSampler(Session &session, uint32_t slot, const Sampler &sampler) {
+  uint32_t needed = sampler.neededCandidates(session.maxCandidates());
+  return session.sampleBy(slot, std::max(needed, 1u),
+                          sampler.inverseTemperature());
+}
+
+Expected<int32_t> sampleRow(Session &session, const StepResult &choices,
+                            uint32_t row, Sampler &sampler) {
+  auto token = sampler.sample(choices.candidates(row));
+  if (!token)
+    return token.takeError();
+  if (*token)
+    return **token;
+  auto logits = session.lastLogits();
+  if (!logits)
+    return logits.takeError();
+  return sampler.sample(logits->row(row));
 }
 
 const char *nameOf(StopReason reason) {
@@ -57,6 +81,8 @@ const char *nameOf(StopReason reason) {
     return "length";
   case StopReason::Context:
     return "context";
+  case StopReason::Pages:
+    return "pages";
   case StopReason::Interrupted:
     break;
   }
@@ -67,11 +93,15 @@ Expected<StopReason>
 continueSequence(Session &session, uint32_t slot, Sampler &sampler,
                  uint32_t maxTokens, const std::function<bool(int32_t)> &isEnd,
                  const std::function<Expected<bool>(int32_t)> &onToken) {
-  auto logits = session.lastLogits();
+  if (Status status = useSampler(session, slot, sampler); !status)
+    return status.takeError();
+  auto choices = session.lastChoices();
   for (uint32_t count = 1;; ++count) {
-    if (!logits)
-      return logits.takeError();
-    auto next = sampler.sample(logits->row(0));
+    if (!choices && choices.error().why == Refusal::NoPages)
+      return StopReason::Pages;
+    if (!choices)
+      return choices.takeError();
+    auto next = sampleRow(session, *choices, 0, sampler);
     if (!next)
       return next.takeError();
     if (isEnd(*next))
@@ -85,7 +115,7 @@ continueSequence(Session &session, uint32_t slot, Sampler &sampler,
       return StopReason::Length;
     if (session.length(slot) == session.maxContext())
       return StopReason::Context;
-    logits = session.decode({{slot, *next}});
+    choices = session.decode({{slot, *next}});
   }
 }
 

@@ -36,20 +36,29 @@ struct ChatTokenizer {
 Expected<ChatTokenizer> loadChatTokenizer(const Session &session,
                                           const std::string &artifact);
 
-/// A sampler over the ids of the tokenizer, or over all ids.
+/// A sampler over the ids of the tokenizer, or over all ids; from now on the
+/// session gives candidates of these ids only.
 Expected<Sampler> makeSampler(const SamplingArguments &arguments,
                               const std::optional<Tokenizer> &tokenizer,
-                              const Session &session);
+                              Session &session);
 
-/// Why a text ended: the model ended it, it has as many tokens as were asked for, the planned context is full, or the
-/// user stopped it.
-enum class StopReason { Stop, Length, Context, Interrupted };
-/// "stop", "length", "context", "interrupted".
+/// Lets steps give what `sampler` needs of this sequence's rows.
+Status useSampler(Session &session, uint32_t slot, const Sampler &sampler);
+/// The next token behind row `row` of the last step: from its candidates, or from
+/// the whole row where they do not decide.
+Expected<int32_t> sampleRow(Session &session, const StepResult &choices,
+                            uint32_t row, Sampler &sampler);
+
+/// Why a text ended: the model ended it, it has as many tokens as were asked for,
+/// the planned context is full, no KV pages are left, or the user stopped it.
+enum class StopReason { Stop, Length, Context, Pages, Interrupted };
+/// "stop", "length", "context", "pages", "interrupted".
 const char *nameOf(StopReason reason);
 
-/// Samples tokens after what `slot` has read, at least one, and hands each but the one that ends the text to `onToken`,
-/// which says whether to go on (no is Interrupted). `maxTokens` 0 has no limit. Every token is read by the slot but the
-/// last, if the reason is not Stop.
+/// Samples tokens after what `slot` has read, at least one, and hands each but the
+/// one that ends the text to `onToken`, which says whether to go on (no is
+/// Interrupted). `maxTokens` 0 has no limit. Every token is read by the slot but
+/// the last, if the reason is not Stop.
 Expected<StopReason>
 continueSequence(Session &session, uint32_t slot, Sampler &sampler,
                  uint32_t maxTokens, const std::function<bool(int32_t)> &isEnd,

@@ -28,12 +28,12 @@ Json entryTable(const Plan &plan) {
   Json entries = Json::array();
   for (const Plan::Entry &entry : plan.entries) {
     uint64_t weightBytes = 0;
-    for (const Plan::Launch &launch : entry.launches)
-      weightBytes += launch.weightBytes;
+    for (const Plan::Step &step : entry.steps)
+      weightBytes += step.weightBytes();
     entries.push_back({{"kind", name(entry.kind)},
                        {"max_tokens", entry.maxTokens},
                        {"max_sequences", entry.maxSequences},
-                       {"launches", entry.launches.size()},
+                       {"steps", entry.steps.size()},
                        {"weight_bytes_at_most", weightBytes}});
   }
   return entries;
@@ -88,13 +88,12 @@ void printText(const Json &description) {
   std::printf("  %-34s %s\n", "total with one thread",
               formatBytes(total).c_str());
   std::printf("\n  %-8s %10s %10s %9s  %s\n", "entry", "tokens", "sequences",
-              "launches", "weights read at most");
+              "steps", "weights read at most");
   for (const Json &entry : description["entries"])
     std::printf(
         "  %-8s %10u %10u %9u  %s\n", entry["kind"].get<std::string>().c_str(),
         entry["max_tokens"].get<unsigned>(),
-        entry["max_sequences"].get<unsigned>(),
-        entry["launches"].get<unsigned>(),
+        entry["max_sequences"].get<unsigned>(), entry["steps"].get<unsigned>(),
         formatBytes(entry["weight_bytes_at_most"].get<uint64_t>()).c_str());
 }
 

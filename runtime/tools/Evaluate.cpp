@@ -146,7 +146,7 @@ private:
     if (std::all_of(batch.begin(), batch.end(),
                     [](const Work *work) { return work->isReading(); }))
       return Status::ok();
-    return takeTokens(session.lastLogits());
+    return takeTokens(session.lastChoices());
   }
 
   Status writeReplies() {
@@ -160,15 +160,15 @@ private:
     return batch.empty() ? Status::ok() : takeTokens(session.decode(tokens));
   }
 
-  /// Row i of the logits is of batch[i].
-  Status takeTokens(Expected<LogitsView> logits) {
-    if (!logits)
-      return logits.takeError();
+  /// Row i of the choices is of batch[i].
+  Status takeTokens(Expected<StepResult> choices) {
+    if (!choices)
+      return choices.takeError();
     for (uint32_t i = 0; i < batch.size(); ++i) {
       Work &work = *batch[i];
       if (work.isReading())
         continue;
-      auto id = sampler.sample(logits->row(i));
+      auto id = sampleRow(session, *choices, i, sampler);
       if (!id)
         return id.takeError();
       ++numWritten;
@@ -362,7 +362,7 @@ Status evaluateCommand(const EvaluateArguments &arguments) {
   if (Status status = writeResults(arguments, evaluation, seconds); !status)
     return status;
   std::fprintf(stderr, "%s; read %llu tokens and wrote %llu in %.1f s\n",
-               model->device->describe().c_str(),
+               model->device().describe().c_str(),
                (unsigned long long)evaluation.numRead,
                (unsigned long long)evaluation.numWritten, seconds);
   Score all;

@@ -139,7 +139,7 @@ private:
     std::fprintf(
         stderr,
         "%s; ready in %.2f s; prompt: %zu tokens in %.3f s, %.1f tokens/s",
-        model->device->describe().c_str(), model->readySeconds, prompt.size(),
+        model->device().describe().c_str(), model->readySeconds, prompt.size(),
         prefillSeconds, double(prompt.size()) / prefillSeconds);
     if (steps != 0)
       std::fprintf(stderr, "; decode: %zu steps in %.3f s, %.1f tokens/s",

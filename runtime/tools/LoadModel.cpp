@@ -16,6 +16,23 @@ static double secondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+/// One line on stderr while weights are loaded, when that takes a while.
+static bool showLoading(std::chrono::steady_clock::time_point start,
+                        const Device::Progress &progress, double &shown) {
+  bool isTerminal = ::isatty(STDERR_FILENO),
+       isLast = progress.doneBytes == progress.totalBytes;
+  double seconds = secondsSince(start);
+  if (seconds < shown + (isTerminal ? 1 : 10) && !(isLast && shown != 0))
+    return true;
+  shown = seconds;
+  std::fprintf(stderr, "%sloading weights: %s of %s, %s/s%s",
+               isTerminal ? "\r" : "", formatBytes(progress.doneBytes).c_str(),
+               formatBytes(progress.totalBytes).c_str(),
+               formatBytes(uint64_t(progress.bytesPerSecond)).c_str(),
+               isTerminal && !isLast ? "  " : "\n");
+  return true;
+}
+
 Expected<LoadedModel> loadModel(const ModelArguments &arguments,
                                 bool profiling) {
   auto start = std::chrono::steady_clock::now();
@@ -25,15 +42,20 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
   if (arguments.check)
     if (Status status = verifyWithProgress(*artifact); !status)
       return status.takeError();
-  auto device = CpuDevice::create(
-      {arguments.threads, arguments.level, arguments.weights, profiling});
+  DeviceOptions options = arguments.device;
+  options.cpu.profiling = profiling;
+  auto device = createDevice(options, artifact->plan());
   if (!device)
     return device.takeError();
-  CpuDevice *raw = device->get();
-  auto session = Session::create(std::move(*artifact), std::move(*device));
+  double shown = 0;
+  auto session = Session::create(
+      std::move(*artifact), std::move(*device),
+      {arguments.kvTokens, [&](const Device::Progress &progress) {
+         return showLoading(start, progress, shown);
+       }});
   if (!session)
     return session.takeError();
-  LoadedModel model{std::move(*session), raw, secondsSince(start)};
+  LoadedModel model{std::move(*session), secondsSince(start)};
   if (arguments.selfTest) {
     auto report = runSelfTest(*model.session);
     if (!report)

@@ -58,8 +58,8 @@ Status run(const LogitsArguments &arguments, Session &session,
                                     return rows.writeStep(first, count);
                                   });
   for (size_t i = decodeFrom; status && i < ids.size(); ++i) {
-    auto view = session.decode({{*slot, ids[i]}});
-    status = view ? rows.write(i, *view) : Status(view.takeError());
+    auto step = session.decode({{*slot, ids[i]}});
+    status = step ? rows.writeStep(i, 1) : Status(step.takeError());
   }
   return status;
 }

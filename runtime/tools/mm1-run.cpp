@@ -17,21 +17,31 @@ static void addModel(CLI::App &app, ModelArguments &model) {
   app.add_option("ARTIFACT", model.artifact,
                  "The folder that mm1c compile wrote")
       ->required();
-  app.add_option("--threads", model.threads,
-                 "Threads; 0 takes every CPU this process may use")
+  app.add_option("--device", model.device.name,
+                 "auto (what the artifact was compiled for), cpu, cuda or "
+                 "emulated")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "cpu", "cuda", "emulated"}));
+  CpuDevice::Options &cpu = model.device.cpu;
+  app.add_option("--threads", cpu.threads,
+                 "Threads of a cpu; 0 takes every CPU this process may use")
       ->check(CLI::Range(0u, CpuDevice::kMaxThreads));
-  app.add_option(
-      "--cpu-level", model.level,
-      "Kernels to use: x86-64-v3, x86-64-v4-bf16; default the best there is");
-  app.add_option("--weights", model.weights,
-                 "copy them to memory on huge pages, or map the file; auto "
-                 "copies for 0.4 s and maps the rest")
+  app.add_option("--cpu-level", cpu.level,
+                 "Kernels of a cpu to use: x86-64-v3, x86-64-v4-bf16; default "
+                 "the best there is");
+  app.add_option("--weights", cpu.weights,
+                 "On a cpu, copy them to memory on huge pages, or map the "
+                 "file; auto copies for 0.4 s and maps the rest")
       ->transform(
           CLI::CheckedTransformer(std::map<std::string, WeightPlacement>{
                                       {"auto", WeightPlacement::Auto},
                                       {"copy", WeightPlacement::Copy},
                                       {"map", WeightPlacement::Map}})
               .description("auto, copy or map"));
+  app.add_option("--kv-tokens", model.kvTokens,
+                 "Keys and values of so many tokens, of all sequences "
+                 "together; default what was planned")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--check", model.check,
                "First read all weights and compare their hashes");
   app.add_flag(

@@ -3,7 +3,7 @@
 // held against one that is read anew.
 //===--------------------------------------------------------------------------===//
 #include "runtime/Text/Chat.h"
-#include "runtime/Device/CpuDevice.h"
+#include "runtime/Device/CreateDevice.h"
 #include "runtime/Session/Session.h"
 #include "test/e2e/Programs.h"
 
@@ -90,7 +90,7 @@ Message user(std::string text) {
 std::unique_ptr<Session> openSession(const std::string &path) {
   auto artifact = Artifact::open(path);
   EXPECT_TRUE(artifact) << (artifact ? "" : artifact.error().message);
-  auto device = CpuDevice::create({.threads = 2});
+  auto device = createDevice({.cpu = {.threads = 2}}, artifact->plan());
   EXPECT_TRUE(device);
   auto session = Session::create(std::move(*artifact), std::move(*device));
   EXPECT_TRUE(session) << (session ? "" : session.error().message);
@@ -99,13 +99,11 @@ std::unique_ptr<Session> openSession(const std::string &path) {
 
 Ids greedy(Session &session, uint32_t slot, size_t count) {
   Ids ids;
-  auto logits = session.lastLogits();
+  auto choices = session.lastChoices();
   while (ids.size() < count) {
-    EXPECT_TRUE(logits) << logits.error().message;
-    auto row = logits->row(0);
-    ids.push_back(
-        int32_t(std::max_element(row.begin(), row.end()) - row.begin()));
-    logits = session.decode({{slot, ids.back()}});
+    EXPECT_TRUE(choices) << choices.error().message;
+    ids.push_back(choices->token(0));
+    choices = session.decode({{slot, ids.back()}});
   }
   return ids;
 }

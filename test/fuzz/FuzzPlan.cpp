@@ -33,11 +33,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (const Plan::Port &port : plan->outputs)
     requireInside(port.offset, port.sizeBytes(), *plan);
   for (const Plan::Entry &entry : plan->entries)
-    for (const Plan::Launch &launch : entry.launches) {
-      require(launch.kernel < plan->kernels.size());
-      require(launch.grid.count(entry.maxTokens, entry.maxSequences) <=
-              UINT32_MAX);
-      for (const Plan::Arg &arg : launch.args)
+    for (const Plan::Step &step : entry.steps) {
+      if (auto *launch = step.as<Plan::Launch>()) {
+        require(launch->kernel < plan->kernels.size());
+        const Plan::Kernel &kernel = plan->kernels[launch->kernel];
+        require(kernel.module < plan->modules.size());
+        require(!launch->earlyStart || kernel.waits);
+        require(launch->grid.count(entry.maxTokens, entry.maxSequences) <=
+                UINT32_MAX);
+      }
+      if (step.as<Plan::Copy>())
+        require(step.args.size() == 2 &&
+                step.args[0].sizeBytes == step.args[1].sizeBytes);
+      for (const Plan::Arg &arg : step.args)
         if (arg.kind == ArgKind::Arena)
           requireInside(arg.index, arg.sizeBytes, *plan);
         else
@@ -45,5 +53,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                    ? plan->weights.size()
                                    : plan->states.size()));
     }
+  for (const Plan::Module &module : plan->modules) {
+    require(!module.variants.empty());
+    for (const Plan::Variant &variant : module.variants)
+      require(variant.path.find("..") == std::string::npos);
+  }
   return 0;
 }

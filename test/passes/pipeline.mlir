@@ -63,7 +63,8 @@ mm1.weight @norm : tensor<64xbf16> = #mm1.recipe<sources = [#mm1.source<"norm" :
 mm1.weight @router : tensor<4x64xf32> = #mm1.recipe<sources = [#mm1.source<"router" : tensor<4x64xf32>>], steps = []>
 mm1.weight @w1 : tensor<4x96x64xbf16> = #mm1.recipe<sources = [#mm1.source<"w1" : tensor<4x96x64xbf16>>], steps = []>
 mm1.weight @w3 : tensor<4x96x64xbf16> = #mm1.recipe<sources = [#mm1.source<"w3" : tensor<4x96x64xbf16>>], steps = []>
-func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}) -> tensor<?x2x96xbf16> attributes {mm1.entry = "decode"} {
+func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}) -> (tensor<?x2x96xbf16> {mm1.name = "hidden"})
+    attributes {mm1.entry = "decode"} {
   %t = mm1.load_weight @table : tensor<512x64xbf16>
   %x = mm1.embedding %tokens, %t : (tensor<?xi32>, tensor<512x64xbf16>) -> tensor<?x64xbf16>
   %wn = mm1.load_weight @norm : tensor<64xbf16>

@@ -196,7 +196,8 @@ void Attention::emitRun(Value b, Value first, Value last) {
   Value table = reader.inputAddress(op.getPages());
   Value cache = reader.inputAddress(op.getCache());
   Value tokens = k.add(loadEntry(k, positions, k.sub(last, k.index(1))), 1);
-  Value tableRow = k.mul(b, k.dim(::mm1::kDimPageColumns));
+  Value slot = loadEntry(k, reader.inputAddress(op.getSlots()), b);
+  Value tableRow = k.mul(slot, k.dim(::mm1::kDimPageColumns));
   Value numPages = k.div(k.add(tokens, pages.tokens - 1), pages.tokens);
   k.forLoop(k.index(0), numPages, 1, [&](Value column) {
     auto keysOf = [&](Value column) {

@@ -1,7 +1,7 @@
 //===- EmitCacheAppend.cpp - Writes new keys and values into their pages -===//
 // One task is one KV head of one sequence: its tokens go to row p % 64 of page
-// pages[b, p / 64], as KVPages.h lays them out. With D = 4 in bf16, token 3 of a
-// page writes its key as units (c0 c1), (c2 c3) at 4 * 3 and 4 * (64 + 3), and
+// pages[slots[b], p / 64], as KVPages.h lays them out. With D = 4 in bf16, token
+// 3 of a page writes its key as units (c0 c1), (c2 c3) at 4 * 3 and 4 * (64 + 3), and
 // its value beside that of token 2:
 //
 //   units of tokens 2, 3     before: v2 0 | v2 0 | v2 0 | v2 0
@@ -132,6 +132,7 @@ LogicalResult mlir::mm1::cpu::emitCacheAppend(KernelFrame &frame) {
            << frame.schedule.attributes;
 
   CacheAppend append(frame, op);
+  Value slots = frame.reader.inputAddress(op.getSlots());
   Value starts = frame.reader.inputAddress(op.getStarts());
   Value positions = frame.reader.inputAddress(op.getPositions());
   Value table = frame.reader.inputAddress(op.getPages());
@@ -140,7 +141,8 @@ LogicalResult mlir::mm1::cpu::emitCacheAppend(KernelFrame &frame) {
     k.forLoop(firstSeq, lastSeq, 1, [&](Value b) {
       Value first = loadEntry(k, starts, b);
       Value last = loadEntry(k, starts, k.add(b, 1));
-      Value tableRow = k.mul(b, k.dim(::mm1::kDimPageColumns));
+      Value tableRow =
+          k.mul(loadEntry(k, slots, b), k.dim(::mm1::kDimPageColumns));
       k.forLoop(first, last, 1, [&](Value token) {
         Value position = loadEntry(k, positions, token);
         Value column = k.div(position, pages.tokens);

@@ -23,7 +23,7 @@ protected:
   }
 
   Status write() {
-    return writeArtifact(*model.module, model.scratchBytes(), *model.checkpoint,
+    return writeArtifact(*model.module, model.built(), *model.checkpoint,
                          options);
   }
   void writeWell() {
@@ -209,8 +209,8 @@ TEST_F(ArtifactWriterTest, GoesOnAfterKill9) {
   };
   ASSERT_TRUE(killedInChild(
       [&] {
-        (void)writeArtifact(*model.module, model.scratchBytes(),
-                            *model.checkpoint, stuck);
+        (void)writeArtifact(*model.module, model.built(), *model.checkpoint,
+                            stuck);
       },
       half));
   EXPECT_EQ(folder.list(), Names{partial.substr(folder.path.size() + 1)});

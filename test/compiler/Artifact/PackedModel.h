@@ -76,12 +76,12 @@ struct PackedModel {
     EXPECT_TRUE(mlir::succeeded(passes.run(*module)));
   }
 
-  /// A scratch size for every kernel: 0, 64, 128, ...
-  std::vector<uint64_t> scratchBytes() {
-    std::vector<uint64_t> sizes;
+  /// One build, and a scratch size for every kernel: 0, 64, 128, ...
+  BuiltKernels built() {
+    BuiltKernels kernels{{{{"x86-64-v3", "kernels/cpu-x86-64-v3.so"}}}, {}};
     for ([[maybe_unused]] auto kernel : module->getOps<mlir::plan::KernelOp>())
-      sizes.push_back(64 * sizes.size());
-    return sizes;
+      kernels.scratchBytes.push_back(64 * kernels.scratchBytes.size());
+    return kernels;
   }
 
   std::string folder;

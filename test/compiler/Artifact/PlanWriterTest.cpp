@@ -6,6 +6,7 @@
 #include "compiler/Artifact/PackRecipe.h"
 #include "dialects/Plan/Layout.h"
 #include "runtime/Artifact/Plan.h"
+#include "runtime/Artifact/plan_generated.h"
 
 #include <set>
 
@@ -14,7 +15,7 @@ using namespace mm1;
 namespace {
 
 Expected<Plan> written(PackedModel &model) {
-  auto bytes = writePlan(*model.module, 0, model.scratchBytes());
+  auto bytes = writePlan(*model.module, 0, model.built());
   EXPECT_TRUE(bytes) << (bytes ? "" : bytes.error().message);
   return Plan::parse(std::as_bytes(std::span(*bytes)), "plan.bin");
 }
@@ -82,11 +83,13 @@ TEST(PlanWriter, SaysWhatTheDialectSays) {
     EXPECT_EQ(found.maxTokens, entry.getTokens());
     size_t launchIndex = 0;
     for (auto launch : entry.getBody().front().getOps<mlir::plan::LaunchOp>()) {
-      const Plan::Launch &step = found.launches[launchIndex++];
-      EXPECT_EQ(plan->kernels[step.kernel].symbol, launch.getKernel().str());
-      EXPECT_EQ(step.grid.tasks, launch.getTasks());
-      EXPECT_EQ(step.grid.per, launch.getPer());
-      EXPECT_EQ(static_cast<int>(step.grid.unit),
+      const Plan::Step &step = found.steps[launchIndex++];
+      const auto *action = step.as<Plan::Launch>();
+      ASSERT_TRUE(action);
+      EXPECT_EQ(plan->kernels[action->kernel].symbol, launch.getKernel().str());
+      EXPECT_EQ(action->grid.tasks, launch.getTasks());
+      EXPECT_EQ(action->grid.per, launch.getPer());
+      EXPECT_EQ(static_cast<int>(action->grid.unit),
                 static_cast<int>(launch.getUnit()));
       EXPECT_EQ(step.label, launch.getLabel().value_or("").str());
       ASSERT_EQ(step.args.size(), launch.getArgs().size());
@@ -106,26 +109,96 @@ TEST(PlanWriter, SaysWhatTheDialectSays) {
         ++checkedArgs;
       }
     }
-    EXPECT_EQ(launchIndex, found.launches.size());
+    // Candidates are chosen on the host, behind all launches.
+    if (entry.getKind() != mlir::plan::EntryKind::Prefill) {
+      const auto *call = found.steps[launchIndex++].as<Plan::HostCall>();
+      ASSERT_TRUE(call);
+      EXPECT_EQ(call->callee, "top_candidates");
+      EXPECT_EQ(call->numbers,
+                (std::vector<int64_t>{256, 64, 288, 64, 64, 32}));
+      EXPECT_EQ(call->grid.unit, GridUnit::Tokens);
+    }
+    EXPECT_EQ(launchIndex, found.steps.size());
   }
   EXPECT_EQ(entryIndex, plan->entries.size());
   EXPECT_GT(checkedArgs, 100u);
 }
 
-TEST(PlanWriter, RefusesStepsTheFormatLacks) {
-  PackedModel model(golden("h-one-layer"));
-  auto entry = *model.module->getOps<mlir::plan::EntryOp>().begin();
-  auto builder = mlir::OpBuilder::atBlockEnd(&entry.getBody().front());
-  mlir::plan::SignalOp::create(builder, entry.getLoc(), 1, 0);
-  auto bytes = writePlan(*model.module, 0, model.scratchBytes());
-  ASSERT_FALSE(bytes);
-  EXPECT_EQ(bytes.error().message, "plan.bin cannot say plan.signal yet, which "
-                                   "'decode_1' needs");
+// Steps that no pass makes for a cpu of one rank yet.
+TEST(PlanWriter, WritesEveryKindOfStep) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+module attributes {mm1.ranks = 4 : i64} {
+  plan.limits max_sequences = 2 max_context = 100 max_prefill = 4 page_tokens = 64 pages = 4 arena_bytes = 4096
+      candidates = 1 page_image = "gpu-1" spare_slots = 1 spare_pages = 2 grid = [1, 2, 2]
+  plan.kernel_module @gpu cuda arch = "sm_90a"
+  plan.kernel_module @host cpu host_of = @gpu
+  plan.kernel @begin in @gpu builtin (read tensor<?xi32>, write tensor<?xi32>) waits
+  plan.entry @decode_2 decode tokens = 2 sequences = 2 stage = 0 {
+    %x = plan.buffer input "slots" at 0 bytes = 64 rows = 2 : tensor<?xi32>
+    %y = plan.buffer at 64 bytes = 64 rows = 2 : tensor<?xi32>
+    %z = plan.buffer at 128 bytes = 64 rows = 2 : tensor<?xi32>
+    %u = plan.buffer at 192 bytes = 64 rows = 2 : tensor<?xi32>
+    %l = plan.buffer output "logits" at 256 bytes = 256 rows = 2 : tensor<?x5xf32>
+    plan.launch @begin (read %x : tensor<?xi32>, write %y : tensor<?xi32>) tasks = 3 unit = one per = 1 grain = 2
+        threads = 128 shared_bytes = 1024 workspace_bytes = 64 early_start label = "begin"
+    plan.signal 7
+    plan.wait 7 stream = 1
+    plan.collective all_reduce [ep, tp] (read %y : tensor<?xi32>, write %z : tensor<?xi32>) stream = 1
+    plan.copy (read %z : tensor<?xi32>, write %u : tensor<?xi32>) stream = 1
+    plan.host_call "f" (read %u : tensor<?xi32>, write %l : tensor<?x5xf32>) numbers = [5] tasks = 1 unit = tokens per = 4
+        label = "f" stream = 1
+  }
+})",
+                                                        &context);
+  ASSERT_TRUE(module);
+  BuiltKernels built{{{{"sm_90a", "kernels/a.cubin"}}, {{"x86-64", "a.so"}}},
+                     {0}};
+  auto bytes = writePlan(*module, 0, built);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  fb::PlanT plan;
+  fb::GetPlan(bytes->data())->UnPackTo(&plan);
+  EXPECT_EQ(plan.ep, 2u);
+  EXPECT_EQ(plan.tp, 2u);
+  EXPECT_EQ(plan.page_image, "gpu-1");
+  EXPECT_EQ(plan.spare_slots, 1u);
+  EXPECT_EQ(plan.spare_pages, 2u);
+  ASSERT_EQ(plan.modules.size(), 2u);
+  EXPECT_EQ(plan.modules[0]->device, fb::DeviceKind::CUDA);
+  EXPECT_EQ(plan.modules[0]->variants[0]->path, "kernels/a.cubin");
+  EXPECT_EQ(plan.modules[0]->host_of, -1);
+  EXPECT_EQ(plan.modules[1]->host_of, 0);
+  EXPECT_TRUE(plan.kernels[0]->waits);
+  EXPECT_TRUE(plan.kernels[0]->is_builtin);
+  auto &steps = plan.entries[0]->steps;
+  ASSERT_EQ(steps.size(), 6u);
+  const fb::LaunchT &launch = *steps[0]->action.AsLaunch();
+  EXPECT_EQ(launch.grain, 2u);
+  EXPECT_EQ(launch.threads, 128u);
+  EXPECT_EQ(launch.shared_bytes, 1024u);
+  EXPECT_EQ(launch.workspace_bytes, 64u);
+  EXPECT_TRUE(launch.early_start);
+  EXPECT_EQ(steps[0]->label, "begin");
+  EXPECT_EQ(steps[1]->action.AsSignal()->event, 7u);
+  EXPECT_EQ(steps[2]->action.AsWait()->event, 7u);
+  EXPECT_EQ(steps[2]->stream, 1u);
+  EXPECT_EQ(steps[3]->action.AsCollective()->axes,
+            (std::vector<fb::GridAxis>{fb::GridAxis::EP, fb::GridAxis::TP}));
+  EXPECT_EQ(steps[3]->args[1]->index, 128u);
+  EXPECT_TRUE(steps[4]->action.AsCopy());
+  EXPECT_EQ(steps[5]->action.AsHostCall()->numbers, std::vector<int64_t>{5});
+  EXPECT_EQ(steps[5]->action.AsHostCall()->grid->per, 4u);
 }
 
-TEST(PlanWriter, WantsOneScratchSizePerKernel) {
+TEST(PlanWriter, WantsWhatCodegenMadeOfItsKernels) {
   PackedModel model(golden("h-one-layer"));
-  EXPECT_FALSE(writePlan(*model.module, 0, {}));
+  BuiltKernels built = model.built();
+  built.scratchBytes.pop_back();
+  EXPECT_FALSE(writePlan(*model.module, 0, built));
+  built = model.built();
+  built.variants.clear();
+  EXPECT_FALSE(writePlan(*model.module, 0, built));
 }
 
 } // namespace

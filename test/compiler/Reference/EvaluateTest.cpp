@@ -92,14 +92,15 @@ TEST(Evaluate, SequencesOfABatchDoNotMeet) {
   ArrayRef<int32_t> b = ArrayRef(ids).drop_front(100).take_front(70);
   auto hiddenOf = [&](ArrayRef<int32_t> sequence) {
     ReferenceSession session(*golden.module, golden.weights, sequence.size());
-    return session.append("prefill", sequence)->values;
+    return session.append("prefill", sequence)->lookup("hidden").values;
   };
   std::vector<double> wantedA = hiddenOf(a), wantedB = hiddenOf(b);
 
   StateStore states = StateStore::zero(*golden.module, /*slots=*/4,
                                        /*pages=*/6);
   Tensor slots = vectorOf({3, 1, 0});
-  Tensor pages({3, 2}, {5, 1, -1, -1, 0, 3});
+  // By slot: the first sequence has pages 5 and 1, the last 0 and 3.
+  Tensor pages({4, 2}, {0, 3, -1, -1, -1, -1, 5, 1});
   auto run = [&](ArrayRef<int32_t> pieceA, int64_t fromA,
                  ArrayRef<int32_t> pieceB, int64_t fromB) {
     std::vector<double> tokens, positions;
@@ -242,6 +243,55 @@ TEST(CheckpointWeights, CastRoundsToNearestEven) {
                         ::mm1::floatToBf16(static_cast<float>(exact))));
 }
 
+//===---------------------------- Choosing tokens -------------------------===//
+
+const std::string kCandidates = R"(
+  func.func @f(%l: tensor<?x5xf32>, %m: tensor<1xi32>, %c: tensor<?xi32>, %t: tensor<?xf32>)
+      -> (tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>) {
+    %v, %i, %s = mm1.top_candidates %l, %m, %c, %t k = 3
+        : (tensor<?x5xf32>, tensor<1xi32>, tensor<?xi32>, tensor<?xf32>) -> (tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>)
+    return %v, %i, %s : tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x2xf32>
+  })";
+
+TEST(Evaluate, TopCandidates) {
+  MLIRContext context;
+  context.loadDialect<MM1Dialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(kCandidates, &context);
+  FewWeights weights;
+  StateStore states;
+  const double inf = std::numeric_limits<double>::infinity(),
+               nan = std::nan("");
+  auto run = [&](std::vector<double> row, double mask, double count) {
+    auto results = evaluate(module->lookupSymbol<func::FuncOp>("f"),
+                            {Tensor({1, 5}, row), vectorOf({mask}),
+                             vectorOf({count}), vectorOf({0.5})},
+                            weights, states);
+    EXPECT_TRUE(succeeded(results));
+    return std::move(*results);
+  };
+  // Id 1 does not count (mask 0b11101); of the two fours the lower id is first.
+  auto found = run({1, 9, 4, 2, 4}, 29, 3);
+  EXPECT_EQ(found[0].values, (std::vector<double>{4, 4, 2}));
+  EXPECT_EQ(found[1].values, (std::vector<double>{2, 4, 3}));
+  EXPECT_EQ(found[2][0], 4);
+  EXPECT_DOUBLE_EQ(found[2][1], 2 + std::exp(-1.0) + std::exp(-1.5));
+  // One candidate: no sum.
+  found = run({1, 9, 4, 2, 4}, 29, 1);
+  EXPECT_EQ(found[0].values, (std::vector<double>{4, 0, 0}));
+  EXPECT_EQ(found[1].values, (std::vector<double>{2, -1, -1}));
+  EXPECT_EQ(found[2].values, (std::vector<double>{4, 0}));
+  // Fewer ids than were asked for, NaN behind -inf, and in the sum.
+  found = run({nan, 9, 9, 9, -inf}, 17, 3);
+  EXPECT_EQ(found[1].values, (std::vector<double>{4, 0, -1}));
+  EXPECT_TRUE(std::isnan(found[2][1]));
+  EXPECT_TRUE(std::isnan(run({1, nan, 0, 0, 0}, 3, 1)[2][1]));
+  EXPECT_EQ(run({1, nan, 0, 0, 0}, 1, 1)[2][1], 0);
+  // No id counts.
+  found = run({1, 2, 3, 4, 5}, 0, 2);
+  EXPECT_EQ(found[1].values, (std::vector<double>{-1, -1, -1}));
+  EXPECT_EQ(found[2].values, (std::vector<double>{-inf, 0}));
+}
+
 //===------------------------------- Bad input ----------------------------===//
 
 /// Evaluates the only function of `text` and returns the first diagnostic.
@@ -336,15 +386,17 @@ TEST(EvaluateBadInput, Batch) {
 
 TEST(EvaluateBadInput, Pages) {
   const std::string text = R"(
-    func.func @f(%q: tensor<?x2xf32>, %c: tensor<?x2x1x4x2xf32>, %starts: tensor<?xi32>,
-                 %positions: tensor<?xi32>, %pages: tensor<?x?xi32>) -> tensor<?x2xf32> {
-      %o = mm1.softmax_attention %q, %c batch(%starts, %positions, %pages) scale = 1.0
-          : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2xf32>
+    func.func @f(%q: tensor<?x2xf32>, %c: tensor<?x2x1x4x2xf32>, %slots: tensor<?xi32>,
+                 %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>) -> tensor<?x2xf32> {
+      %o = mm1.softmax_attention %q, %c batch(%slots, %starts, %positions, %pages) scale = 1.0
+          : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2xf32>
       return %o : tensor<?x2xf32>
     })";
-  auto message = [&](double position, Tensor pages) {
-    return messageOf(text, {Tensor({1, 2}), Tensor({3, 2, 1, 4, 2}),
-                            vectorOf({0, 1}), vectorOf({position}), pages});
+  auto message = [&](double position, Tensor pages,
+                     std::vector<double> slots = {0}) {
+    return messageOf(text,
+                     {Tensor({1, 2}), Tensor({3, 2, 1, 4, 2}), vectorOf(slots),
+                      vectorOf({0, 1}), vectorOf({position}), pages});
   };
   EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0})), "");
   EXPECT_EQ(message(8, Tensor({1, 2}, {2, 0})),
@@ -353,6 +405,25 @@ TEST(EvaluateBadInput, Pages) {
   EXPECT_EQ(message(5, Tensor({1, 2}, {2, 3})),
             "'mm1.softmax_attention' op expects pages in 0..2, found 3 for "
             "sequence 0");
+  EXPECT_EQ(message(5, Tensor({2, 2}, {9, 9, 2, 0}), {1}), "");
+  EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0}), {1}),
+            "'mm1.softmax_attention' op expects 'slots' in 0..0, found 1");
+  EXPECT_EQ(message(5, Tensor({1, 2}, {2, 0}), {}),
+            "'mm1.softmax_attention' op has 1 sequences, but 0 slots");
+}
+
+TEST(EvaluateBadInput, Candidates) {
+  auto message = [](std::vector<double> counts, std::vector<double> scales) {
+    return messageOf(kCandidates, {Tensor({2, 5}), vectorOf({31}),
+                                   vectorOf(counts), vectorOf(scales)});
+  };
+  EXPECT_EQ(message({1, 3}, {1, 1}), "");
+  EXPECT_EQ(message({1, 4}, {1, 1}),
+            "'mm1.top_candidates' op expects 'counts' from 1 to 3, found 4");
+  EXPECT_EQ(message({0, 1}, {1, 1}),
+            "'mm1.top_candidates' op expects 'counts' from 1 to 3, found 0");
+  EXPECT_EQ(message({1}, {1, 1}), "'mm1.top_candidates' op expects values of "
+                                  "as many tokens, found [2, 5] and [1]");
 }
 
 TEST(EvaluateBadInput, SeveralRanks) {

@@ -5,7 +5,7 @@
 
 #include "compiler/Import/Checkpoint.h"
 #include "compiler/Import/ImportIR.h"
-#include "compiler/Reference/Evaluate.h"
+#include "compiler/Reference/ReferenceSession.h"
 
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -85,9 +85,9 @@ inline double relativeError(ArrayRef<double> a, ArrayRef<double> b) {
 inline Tensor prefillLogits(ModuleOp module, WeightSource &weights,
                             ArrayRef<int32_t> ids) {
   ReferenceSession session(module, weights, ids.size());
-  FailureOr<Tensor> hidden = session.append("prefill", ids);
-  EXPECT_TRUE(succeeded(hidden));
-  FailureOr<Tensor> logits = session.head(*hidden);
+  FailureOr<NamedTensors> outputs = session.append("prefill", ids);
+  EXPECT_TRUE(succeeded(outputs));
+  FailureOr<Tensor> logits = session.logits(*outputs);
   EXPECT_TRUE(succeeded(logits));
   return *logits;
 }

@@ -144,9 +144,9 @@ TEST_P(Goldens, DecodeAgreesWithPrefill) {
     ReferenceSession session(*golden.module, golden.weights, ids.size());
     std::vector<double> rows;
     auto append = [&](StringRef entry, ArrayRef<int32_t> piece) {
-      FailureOr<Tensor> hidden = session.append(entry, piece);
-      ASSERT_TRUE(succeeded(hidden));
-      FailureOr<Tensor> logits = session.head(*hidden);
+      FailureOr<NamedTensors> outputs = session.append(entry, piece);
+      ASSERT_TRUE(succeeded(outputs));
+      FailureOr<Tensor> logits = session.logits(*outputs);
       ASSERT_TRUE(succeeded(logits));
       llvm::append_range(rows, logits->values);
     };

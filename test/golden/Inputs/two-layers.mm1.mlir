@@ -26,7 +26,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
   mm1.weight @layers.1.experts.w2 : tensor<2x32x48xbf16> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack]>
   mm1.weight @norm : tensor<32xbf16> = <sources = [#mm1.source<"model.norm.weight" : tensor<32xbf16>>], steps = []>
   mm1.weight @lm_head : tensor<96x32xbf16> = <sources = [#mm1.source<"lm_head.weight" : tensor<96x32xbf16>>], steps = []>
-  func.func @decode(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> tensor<?x32xbf16> attributes {mm1.entry = "decode"} {
+  func.func @decode(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "decode"} {
     %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16>
     %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16>
     %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32>
@@ -74,9 +74,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.rope %35, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     %41 = mm1.rope %37, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
     %42 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %43 = mm1.cache_append %41, %39, %42 batch(%arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+    %43 = mm1.cache_append %41, %39, %42 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     mm1.store_state %43, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %44 = mm1.softmax_attention %40, %43 batch(%arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %44 = mm1.softmax_attention %40, %43 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
     %45 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
     %46 = mm1.linear %44 weights(%45) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
     %47 = mm1.residual %33, %46 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
@@ -97,7 +97,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %61 = mm1.residual %49, %60 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %61 : tensor<?x32xbf16>
   }
-  func.func @prefill(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> tensor<?x32xbf16> attributes {mm1.entry = "prefill"} {
+  func.func @prefill(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "prefill"} {
     %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16>
     %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16>
     %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32>
@@ -145,9 +145,9 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %40 = mm1.rope %35, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
     %41 = mm1.rope %37, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
     %42 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %43 = mm1.cache_append %41, %39, %42 batch(%arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+    %43 = mm1.cache_append %41, %39, %42 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
     mm1.store_state %43, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %44 = mm1.softmax_attention %40, %43 batch(%arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+    %44 = mm1.softmax_attention %40, %43 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
     %45 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
     %46 = mm1.linear %44 weights(%45) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
     %47 = mm1.residual %33, %46 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
@@ -168,7 +168,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
     %61 = mm1.residual %49, %60 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
     return %61 : tensor<?x32xbf16>
   }
-  func.func @head(%arg0: tensor<?x32xbf16> {mm1.name = "hidden"}, %arg1: tensor<?xi32> {mm1.name = "rows"}) -> tensor<?x96xf32> attributes {mm1.entry = "head"} {
+  func.func @head(%arg0: tensor<?x32xbf16> {mm1.name = "hidden"}, %arg1: tensor<?xi32> {mm1.name = "rows"}) -> (tensor<?x96xf32> {mm1.name = "logits"}) attributes {mm1.entry = "head"} {
     %0 = mm1.gather_rows %arg0, %arg1 : (tensor<?x32xbf16>, tensor<?xi32>) -> tensor<?x32xbf16>
     %1 = mm1.load_weight @norm : tensor<32xbf16>
     %2 = mm1.rms_norm %0, %1 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>

@@ -37,8 +37,8 @@ func.func @made_whole(%x: tensor<?x64xf32>, %n: tensor<64xf32>, %w: tensor<32x64
 //       CHECK:   mm1.rms_norm
 func.func @another_reader(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %p: tensor<?x?xi32>,
                           %n: tensor<64xf32>, %w: tensor<64x64xf32>) -> tensor<?x64xf32> {
-  %o = mm1.softmax_attention %q, %c batch(%v, %v, %p) scale = 1.0
-      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %o = mm1.softmax_attention %q, %c batch(%v, %v, %v, %p) scale = 1.0
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   %m = mm1.rms_norm %o, %n eps = 1.0e-6 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
   %a = mm1.linear %m weights(%w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
   %r = mm1.residual %m, %a alpha = 2.0 beta = 1.0 : tensor<?x64xf32>
@@ -48,8 +48,8 @@ func.func @another_reader(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %v:
 //       CHECK:   mm1.rms_norm
 func.func @no_matrix(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %p: tensor<?x?xi32>,
                      %n: tensor<64xf32>, %g: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  %o = mm1.softmax_attention %q, %c batch(%v, %v, %p) scale = 1.0
-      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %o = mm1.softmax_attention %q, %c batch(%v, %v, %v, %p) scale = 1.0
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   %m = mm1.rms_norm %o, %n eps = 1.0e-6 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
   %y = mm1.sigmoid_gate %m, %g : tensor<?x64xf32>
   return %y : tensor<?x64xf32>

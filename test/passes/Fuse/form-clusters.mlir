@@ -168,17 +168,17 @@ func.func @no_cycle(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %v: tensor<64x6
 //       CHECK:     mm1.softmax_attention %[[RQ]],
 func.func @rope_feeds_attention(
     %u: tensor<?x64xf32>, %w: tensor<64x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %freq: tensor<4xf32>,
-    %cache: tensor<?x2x2x64x16xf32>, %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>)
-    -> (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>) {
+    %cache: tensor<?x2x2x64x16xf32>, %slots: tensor<?xi32>, %starts: tensor<?xi32>, %positions: tensor<?xi32>,
+    %pages: tensor<?x?xi32>) -> (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>) {
   %cos, %sin = mm1.rope_angles %positions, %freq : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
   %q = mm1.linear %u weights(%w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
   %rq = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xf32>
   %rk = mm1.rope %k, %cos, %sin head_dim = 16 : (tensor<?x32xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
-  %c = mm1.cache_append %rk, %v, %cache batch(%starts, %positions, %pages)
-      : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+  %c = mm1.cache_append %rk, %v, %cache batch(%slots, %starts, %positions, %pages)
+      : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
         -> tensor<?x2x2x64x16xf32>
-  %o = mm1.softmax_attention %rq, %c batch(%starts, %positions, %pages) scale = 0.25
-      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %o = mm1.softmax_attention %rq, %c batch(%slots, %starts, %positions, %pages) scale = 0.25
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   return %o, %c : tensor<?x64xf32>, tensor<?x2x2x64x16xf32>
 }
 
@@ -191,10 +191,11 @@ func.func @rope_feeds_attention(
 //       CHECK:   mm1.cluster attention(%[[R]],
 func.func @attention_stores_no_prologue(
     %q: tensor<?x64xf32>, %cos: tensor<?x4xf32>, %sin: tensor<?x4xf32>, %cache: tensor<?x2x2x64x16xf32>,
-    %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+    %slots: tensor<?xi32>, %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   %r = mm1.rope %q, %cos, %sin head_dim = 16 : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xf32>
-  %o = mm1.softmax_attention %r, %cache batch(%starts, %positions, %pages) scale = 0.25
-      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %o = mm1.softmax_attention %r, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   return %r, %o : tensor<?x64xf32>, tensor<?x64xf32>
 }
 
@@ -302,8 +303,8 @@ func.func @waits_for_a_later_cluster(
     %x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %cache: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>)
     -> tensor<?x64xf32> {
   %a = mm1.linear %x weights(%w) : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
-  %r = mm1.softmax_attention %a, %cache batch(%v, %v, %pages) scale = 0.25
-      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  %r = mm1.softmax_attention %a, %cache batch(%v, %v, %v, %pages) scale = 0.25
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   %y = mm1.mul %a, %r : tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }

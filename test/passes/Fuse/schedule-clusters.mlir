@@ -75,11 +75,11 @@ func.func @prefill(
   %o, %s1 = mm1.lightning_attention %qkv, %slopes, %s0 batch(%slots, %starts, %positions)
       : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>)
         -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>)
-  %c1 = mm1.cache_append %k, %k, %c0 batch(%starts, %positions, %pages)
-      : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+  %c1 = mm1.cache_append %k, %k, %c0 batch(%slots, %starts, %positions, %pages)
+      : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
         -> tensor<?x2x2x64x16xbf16>
-  %a = mm1.softmax_attention %q, %c1 batch(%starts, %positions, %pages) scale = 0.25
-      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  %a = mm1.softmax_attention %q, %c1 batch(%slots, %starts, %positions, %pages) scale = 0.25
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
   return %y, %n, %z, %o, %s1, %c1, %a : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x4xbf16>, tensor<?x64xbf16>,
       tensor<?x4x16x16xf32>, tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>
 }

@@ -75,8 +75,8 @@ func.func @gate_waits(%x: tensor<?x64xbf16>, %o: tensor<?x64xbf16>, %m: tensor<6
 func.func @gate_waits_for_recurrence(%x: tensor<?x64xbf16>, %q: tensor<?x64xbf16>, %cache: tensor<?x2x2x64x16xbf16>,
     %i: tensor<?xi32>, %p: tensor<?x?xi32>, %m: tensor<64x64xbf16>, %w: tensor<64xbf16>) -> tensor<?x64xbf16> {
   %g = mm1.linear %x weights(%m) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
-  %o = mm1.softmax_attention %q, %cache batch(%i, %i, %p) scale = 0.25
-      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  %o = mm1.softmax_attention %q, %cache batch(%i, %i, %i, %p) scale = 0.25
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
   %v = mm1.scale_columns %o, %w : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
   %y = mm1.sigmoid_gate %v, %g : tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
@@ -139,8 +139,8 @@ func.func @copies(%t: tensor<?xi32>, %table: tensor<512x64xbf16>) -> (tensor<?x6
 //       CHECK:   mm1.softmax_attention %{{.*}} -> tensor<?x64xbf16>
 func.func @no_epilogue(%q: tensor<?x64xbf16>, %cache: tensor<?x2x2x64x16xbf16>, %i: tensor<?xi32>, %p: tensor<?x?xi32>)
     -> tensor<?x64xbf16> {
-  %o = mm1.softmax_attention %q, %cache batch(%i, %i, %p) scale = 0.25
-      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  %o = mm1.softmax_attention %q, %cache batch(%i, %i, %i, %p) scale = 0.25
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
   %y = mm1.sigmoid_gate %o, %q : tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
 }

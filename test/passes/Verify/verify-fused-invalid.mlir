@@ -114,8 +114,8 @@ func.func @prologue_not_stored(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16x
   ^bb0(%x: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %b: tensor<?xi32>, %d: tensor<?x?xi32>):
     // expected-error @below {{'mm1.silu' op has no kernel on target 'cpu': it cannot be stored: the kernel of 'mm1.softmax_attention' does not store its prologue}}
     %0 = mm1.silu %x : tensor<?x64xf32>
-    %1 = mm1.softmax_attention %0, %c batch(%b, %b, %d) scale = 1.0
-        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+    %1 = mm1.softmax_attention %0, %c batch(%b, %b, %b, %d) scale = 1.0
+        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
     mm1.yield %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
   }
   return
@@ -147,11 +147,11 @@ func.func @prefill_2(%k: tensor<?x32xf32>, %q: tensor<?x64xf32>, %c: tensor<?x2x
       : (tensor<?x32xf32>, tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?x?xi32>)
         -> (tensor<?x2x2x64x16xf32>, tensor<?x64xf32>) {
   ^bb0(%a: tensor<?x32xf32>, %x: tensor<?x64xf32>, %d: tensor<?x2x2x64x16xf32>, %b: tensor<?xi32>, %t: tensor<?x?xi32>):
-    %0 = mm1.cache_append %a, %a, %d batch(%b, %b, %t)
-        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xf32>
+    %0 = mm1.cache_append %a, %a, %d batch(%b, %b, %b, %t)
+        : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xf32>
     // expected-error @below {{'mm1.softmax_attention' op cannot be in one kernel with the others: it reads what 'mm1.cache_append' writes for other tokens of its sequence}}
-    %1 = mm1.softmax_attention %x, %0 batch(%b, %b, %t) scale = 1.0
-        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+    %1 = mm1.softmax_attention %x, %0 batch(%b, %b, %b, %t) scale = 1.0
+        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
     mm1.yield %0, %1 : tensor<?x2x2x64x16xf32>, tensor<?x64xf32>
   }
   return

@@ -136,12 +136,21 @@ TEST(Artifact, HoldsThePlanAgainstTheWeights) {
 
 TEST(Artifact, HoldsThePlanAgainstTheManifest) {
   TinyArtifact tiny;
-  tiny.plan.ranks = 8;
-  EXPECT_SAYS(openError(tiny.write()), "ranks is 8; manifest.json says 1");
+  tiny.plan.tp = 8;
+  EXPECT_SAYS(openError(tiny.write()), "is for 8 ranks; manifest.json says 1");
   tiny.extra = {{"ranks", 8}};
   EXPECT_SAYS(openError(tiny.write()),
               "'ranks' is 8, but this mm1-run drives one");
   tiny.extra = {{"files", nlohmann::ordered_json::array()}};
   tiny.extra["ranks"] = 1;
   EXPECT_SAYS(openError(tiny.write()), "'files' has no 'plan.bin'");
+
+  TinyArtifact other;
+  auto variant = std::make_unique<fb::VariantT>();
+  variant->name = "x86-64-v9";
+  variant->path = "kernels/absent.so";
+  other.plan.modules[0]->variants.push_back(std::move(variant));
+  EXPECT_SAYS(openError(other.write()),
+              "has kernels in 'kernels/absent.so', which manifest.json does "
+              "not list");
 }

@@ -1,5 +1,6 @@
 //===- ManifestTest.cpp - manifest.json as foreign bytes -----------------------===//
 #include "runtime/Artifact/Manifest.h"
+#include "runtime/Artifact/KernelABI.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@ using Json = nlohmann::ordered_json;
 static Json goodFields() {
   return {{"format", "mm1-artifact"},
           {"version", versionString()},
-          {"kernel_abi", 1},
+          {"kernel_abi", kKernelABIVersion},
           {"command", "mm1c compile M1 -o m1.mm1"},
           {"target", {{"device", "cpu"}}},
           {"ranks", 1},
@@ -76,9 +77,18 @@ TEST(Manifest, TakesItsOwnAndThePreviousMinorVersion) {
     return messageFor(fields);
   };
   EXPECT_EQ(message(major, minor), "");
-  if (minor > 0) {
+  if (minor > 2) {
     EXPECT_EQ(message(major, minor - 1), "");
   }
+  // Plans of 0.1 are of another format.
+  std::string old = message(0, 1);
+  EXPECT_NE(old.find("made by mm1c 0.1.9, whose plans mm1-run " +
+                     std::string(versionString()) +
+                     " no longer reads; compile again"),
+            std::string::npos)
+      << old;
+  EXPECT_NE(old.find("\"mm1c compile M1 -o m1.mm1\""), std::string::npos)
+      << old;
   for (auto [otherMajor, otherMinor] :
        {std::pair{major, minor + 1}, {major + 1, minor}, {major, minor + 7}}) {
     std::string found = message(otherMajor, otherMinor);
@@ -112,7 +122,7 @@ TEST(Manifest, SaysWhatIsWrong) {
       {with("version", "banana"), "'version' is \"banana\""},
       {with("version", "99999999999999999999.1.0"), "'version' is"},
       {with("kernel_abi", 7),
-       "'kernel_abi' is 7, but this mm1-run calls kernels of ABI 1"},
+       "'kernel_abi' is 7, but this mm1-run calls kernels of ABI 2"},
       {with("target", 1), "'target' is 1; expected an object"},
       {with("ranks", 0), "'ranks' is 0"},
       {with("files", 1), "'files' is 1; expected a list of files"},

@@ -14,17 +14,31 @@ TEST(Plan, ReadsWhatWasWritten) {
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->vocabSize, uint64_t(kVocab));
   EXPECT_EQ(plan->maxContext, uint64_t(kContext));
+  EXPECT_EQ(plan->candidates, uint32_t(kCandidates));
+  EXPECT_EQ(plan->ranks(), 1u);
+  EXPECT_EQ(plan->pageImage, "tiny-1");
+  EXPECT_EQ(plan->pageColumns(), uint64_t(kPageColumns));
+  ASSERT_EQ(plan->modules.size(), 1u);
+  EXPECT_EQ(plan->modules[0].device, DeviceKind::CPU);
+  EXPECT_EQ(plan->modules[0].variant("x86-64-v3")->path,
+            "kernels/cpu-x86-64-v3.so");
+  EXPECT_EQ(plan->modules[0].variant("x86-64-v4"), nullptr);
   EXPECT_EQ(plan->kernels[1].symbol, "decay");
   EXPECT_EQ(plan->maxScratchBytes(), 64u);
   EXPECT_EQ(plan->weights[0].element, ElementType::F32);
   EXPECT_EQ(plan->states[1].kind, StateKind::KVPages);
   EXPECT_EQ(plan->units(StateKind::KVPages), uint64_t(kPages));
   EXPECT_EQ(plan->stateBytes(), 64u * (kSequences + kPages));
-  const Plan::Launch &attend = plan->entries[0].launches[3];
+  const Plan::Step &attend = plan->entries[0].steps[3];
   EXPECT_EQ(attend.label, "step 3");
-  EXPECT_EQ(attend.args[4].kind, ArgKind::State);
-  EXPECT_EQ(attend.args[5].access, Access::Write);
-  EXPECT_EQ(attend.grid.count(7, 1), 3u); // ceil(7 / 3)
+  EXPECT_EQ(attend.args[5].kind, ArgKind::State);
+  EXPECT_EQ(attend.args[6].access, Access::Write);
+  ASSERT_TRUE(attend.as<Plan::Launch>());
+  EXPECT_EQ(attend.as<Plan::Launch>()->grid.count(7, 1), 3u); // ceil(7 / 3)
+  const auto *call = plan->entries[0].steps[5].as<Plan::HostCall>();
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->callee, "top_candidates");
+  EXPECT_EQ(call->numbers[1], kCandidates);
   EXPECT_EQ(plan->input("pages")->columns, uint64_t(kPageColumns));
   EXPECT_EQ(plan->output("pages"), nullptr);
 }
@@ -56,12 +70,15 @@ TEST(Plan, RefusesEveryTruncation) {
 /// What may follow from a plan that was accepted: nothing it names is outside of what it has.
 static void expectConsistent(const Plan &plan) {
   for (const Plan::Entry &entry : plan.entries)
-    for (const Plan::Launch &launch : entry.launches) {
-      ASSERT_LT(launch.kernel, plan.kernels.size());
-      ASSERT_GE(launch.grid.per, 1u);
-      ASSERT_LE(launch.grid.count(entry.maxTokens, entry.maxSequences),
-                UINT32_MAX);
-      for (const Plan::Arg &arg : launch.args) {
+    for (const Plan::Step &step : entry.steps) {
+      if (auto *launch = step.as<Plan::Launch>()) {
+        ASSERT_LT(launch->kernel, plan.kernels.size());
+        ASSERT_LT(plan.kernels[launch->kernel].module, plan.modules.size());
+        ASSERT_GE(launch->grid.per, 1u);
+        ASSERT_LE(launch->grid.count(entry.maxTokens, entry.maxSequences),
+                  UINT32_MAX);
+      }
+      for (const Plan::Arg &arg : step.args) {
         if (arg.kind == ArgKind::Arena) {
           ASSERT_LE(arg.sizeBytes, plan.arenaBytes);
           ASSERT_LE(arg.index, plan.arenaBytes - arg.sizeBytes);
@@ -96,22 +113,81 @@ TEST(Plan, SaysWhatIsWrong) {
     std::function<void(fb::PlanT &)> spoil;
     std::string message;
   };
-  auto arg = [](fb::PlanT &plan, size_t launch, size_t i) -> fb::ArgT & {
-    return *plan.entries[0]->launches[launch]->args[i];
+  auto arg = [](fb::PlanT &plan, size_t step, size_t i) -> fb::ArgT & {
+    return *stepOf(plan, 0, step).args[i];
+  };
+  /// Makes the first step of a decode another one.
+  auto act = [](fb::PlanT &plan, auto action) {
+    stepOf(plan, 0, 0).action.Set(std::move(action));
+  };
+  auto collective = [&](fb::PlanT &plan, std::vector<fb::GridAxis> axes) {
+    fb::CollectiveT action;
+    action.axes = std::move(axes);
+    act(plan, std::move(action));
+  };
+  /// A second module, for a GPU, whose kernel is the first step's.
+  auto onGpu = [](fb::PlanT &plan) {
+    plan.modules.push_back(std::make_unique<fb::ModuleT>());
+    plan.modules[1]->device = fb::DeviceKind::CUDA;
+    plan.modules[1]->variants.push_back(std::make_unique<fb::VariantT>());
+    plan.modules[1]->variants[0]->name = "sm_90a";
+    plan.modules[1]->variants[0]->path = "kernels/a.cubin";
+    plan.kernels[0]->module_index = 1;
+    for (size_t entry = 0; entry < 4; ++entry)
+      launchOf(plan, entry, 0).threads = 128;
   };
   const Case cases[] = {
-      {[](auto &p) { p.version = 2; },
-       "has plan version 2; this runtime reads 1"},
-      {[](auto &p) { p.ranks = 0; }, "ranks is 0; expected from 1"},
+      {[](auto &p) { p.version = 1; },
+       "plan.bin: made by mm1c 0.1 (plan version 1); compile again"},
+      {[](auto &p) { p.version = 3; },
+       "has plan version 3; this runtime reads 2; use a newer one"},
+      {[](auto &p) { p.pp = 0; }, "pp is 0; expected from 1"},
+      {[](auto &p) { p.ep = 1025; }, "ep is 1025; expected from 1"},
+      {[](auto &p) { p.pp = p.ep = p.tp = 100; },
+       "pp * ep * tp is 1000000; expected from 1 to 1024"},
+      {[](auto &p) { p.candidates = 0; }, "candidates is 0; expected from 1"},
+      {[](auto &p) { p.candidates = 8; },
+       "candidates is 8; expected from 1 to 7"},
+      {[](auto &p) { p.page_image = ""; }, "page_image is empty"},
+      {[](auto &p) { p.spare_slots = 1; },
+       "states have 3 slots; max_sequences and spare_slots are 4"},
+      {[](auto &p) { p.spare_pages = 9; },
+       "states have 9 pages, of which 9 are spare"},
+      {[](auto &p) { p.modules.clear(); },
+       "kernels[0].module_index is 0; expected below 0"},
+      {[](auto &p) { p.modules[0]->device = fb::DeviceKind(2); },
+       "modules[0].device is 2; expected at most 1"},
+      {[](auto &p) { p.modules[0]->variants.clear(); },
+       "modules[0].variants are empty"},
+      {[](auto &p) { p.modules[0]->host_of = 0; },
+       "modules[0].host_of is 0; expected of a cpu module, to name a cuda"},
+      {[](auto &p) { p.modules[0]->host_of = 1; },
+       "modules[0].host_of is 1; expected below 1"},
+      {[](auto &p) { p.modules[0]->host_of = -2; },
+       "modules[0].host_of is 18446744073709551614; expected below 1"},
+      {[&](auto &p) { onGpu(p), p.modules[1]->variants[0]->path = "/etc/x"; },
+       "modules[1].variants[0].path '/etc/x' is no path inside an artifact"},
+      {[&](auto &p) { onGpu(p), p.modules[1]->variants[0]->path = "a/../x"; },
+       "modules[1].variants[0].path 'a/../x' is no path inside an artifact"},
+      {[&](auto &p) { onGpu(p), p.modules[1]->variants[0]->name = ""; },
+       "modules[1].variants[0].name is empty"},
+      {[](auto &p) { p.kernels[2]->module_index = 1; },
+       "kernels[2].module_index is 1; expected below 1"},
+      {[](auto &p) { p.kernels[2]->waits = true; },
+       "kernels[2] waits, but is a cpu's"},
+      {[](auto &p) { p.kernels[2]->is_builtin = true; },
+       "kernels[2] is a builtin, but a cpu's"},
       {[](auto &p) { p.vocab_size = 0; }, "vocab_size is 0"},
       {[](auto &p) { p.vocab_size = 99; },
-       "port 'logits' has 7 columns; this plan's limits need 99"},
+       "port 'vocabulary_mask' has 1 rows; this plan's limits need 4"},
+      {[](auto &p) { p.vocab_size = 8; },
+       "port 'logits' has 7 columns; this plan's limits need 8"},
       {[](auto &p) { p.max_context = uint64_t(1) << 40; },
        "max_context is 1099511627776"},
       {[](auto &p) { p.max_context = 100; },
        "port 'pages' has 6 columns; this plan's limits need 25"},
       {[](auto &p) { p.max_sequences = 4; },
-       "states have 3 slots; max_sequences is 4"},
+       "states have 3 slots; max_sequences and spare_slots are 4"},
       {[](auto &p) { p.max_prefill = 9; },
        "no prefill bucket for 9 tokens of 1 sequences"},
       {[](auto &p) { p.page_tokens = 0; }, "page_tokens is 0"},
@@ -149,6 +225,8 @@ TEST(Plan, SaysWhatIsWrong) {
        "inputs[0].rows"},
       {[](auto &p) { p.inputs[2]->rows = 3; },
        "port 'starts' has 3 rows; this plan's limits need 4"},
+      {[](auto &p) { p.inputs[4]->rows = 2; },
+       "port 'pages' has 2 rows; this plan's limits need 3"},
       {[](auto &p) { p.inputs[1]->offset = 0; },
        "'tokens' and 'positions' share bytes"},
       {[](auto &p) { p.inputs[1]->offset = 68; },
@@ -168,32 +246,93 @@ TEST(Plan, SaysWhatIsWrong) {
        "entries[0].kind is 3; expected at most 2"},
       {[](auto &p) { p.entries[0]->max_tokens = 0; },
        "entries[0].max_tokens is 0"},
-      {[](auto &p) { p.entries[0]->launches[2]->kernel = 5; },
-       "entries[0].launches[2].kernel is 5; expected below 5"},
-      {[](auto &p) { p.entries[0]->launches[2]->tasks = 0; },
-       "entries[0].launches[2].tasks is 0"},
-      {[](auto &p) { p.entries[3]->launches[0]->tasks = 1u << 30; },
-       "entries[3].launches[0]: its task count is"},
-      {[](auto &p) { p.entries[0]->launches[2]->per = 0; },
-       "entries[0].launches[2].per is 0"},
-      {[](auto &p) { p.entries[0]->launches[2]->unit = fb::GridUnit(9); },
-       "entries[0].launches[2].unit is 9"},
+      {[](auto &p) { p.entries[0]->stage = 1; },
+       "entries[0].stage is 1; expected from 0 to 0"},
+      {[](auto &p) { launchOf(p, 0, 2).kernel = 6; },
+       "entries[0].steps[2].kernel is 6; expected below 6"},
+      {[](auto &p) { launchOf(p, 0, 2).grid->tasks = 0; },
+       "entries[0].steps[2].tasks is 0"},
+      {[](auto &p) { launchOf(p, 3, 0).grid->tasks = 1u << 30; },
+       "entries[3].steps[0]: its task count is"},
+      {[](auto &p) { launchOf(p, 0, 2).grid->per = 0; },
+       "entries[0].steps[2].per is 0"},
+      {[](auto &p) { launchOf(p, 0, 2).grid->unit = fb::GridUnit(9); },
+       "entries[0].steps[2].unit is 9"},
+      {[](auto &p) { launchOf(p, 0, 2).threads = 32; },
+       "entries[0].steps[2].threads is 32; expected from 0 to 0"},
+      {[](auto &p) { launchOf(p, 0, 2).shared_bytes = 1; },
+       "entries[0].steps[2].shared_bytes is 1; expected from 0 to 0"},
+      {[](auto &p) { launchOf(p, 0, 2).workspace_bytes = 64; },
+       "entries[0].steps[2].workspace_bytes is 64; expected 0 on a cpu"},
+      {[](auto &p) { launchOf(p, 0, 2).workspace_bytes = UINT64_MAX; },
+       "entries[0].steps[2].workspace_bytes is 18446744073709551615"},
+      {[](auto &p) { launchOf(p, 0, 2).early_start = true; },
+       "entries[0].steps[2].early_start is set, but kernel 'append' does not "
+       "wait"},
+      {[&](auto &p) { onGpu(p), launchOf(p, 0, 0).threads = 0; },
+       "entries[0].steps[0].threads is 0; expected from 1 to 1024"},
+      {[&](auto &p) { onGpu(p), launchOf(p, 0, 0).threads = 1025; },
+       "entries[0].steps[0].threads is 1025"},
+      {[&](auto &p) { onGpu(p), launchOf(p, 0, 0).shared_bytes = 1 << 20; },
+       "entries[0].steps[0].shared_bytes is 1048576"},
+      {[&](auto &p) { onGpu(p), launchOf(p, 0, 0).early_start = true; },
+       "entries[0].steps[0].early_start is set, but kernel 'embed' does not"},
+      {[](auto &p) { stepOf(p, 0, 1).stream = 64; },
+       "entries[0].steps[1].stream is 64; expected from 0 to 63"},
+      {[](auto &p) { stepOf(p, 0, 1).action.Reset(); },
+       "its tables point outside"}, // an action is required
+      {[&](auto &p) { act(p, fb::WaitT{}); },
+       "entries[0].steps[0] waits for signal 0, which no step before it gives"},
+      {[&](auto &p) {
+         act(p, fb::SignalT{}), stepOf(p, 0, 1).action.Set(fb::SignalT{});
+       },
+       "entries[0].steps[1] repeats signal 0"},
+      {[&](auto &p) { act(p, fb::CopyT{}); },
+       "entries[0].steps[0].args are not one buffer to read and one to write"},
+      {[&](auto &p) {
+         act(p, fb::CopyT{}),
+             stepOf(p, 0, 0).args.erase(stepOf(p, 0, 0).args.begin() + 1);
+       },
+       "entries[0].steps[0].args have 4 and 128 bytes; expected as many"},
+      {[&](auto &p) { collective(p, {fb::GridAxis::PP}); },
+       "entries[0].steps[0].axes are not ep, tp, or both in this order"},
+      {[&](auto &p) { collective(p, {}); }, "axes are not ep, tp, or both"},
+      {[&](auto &p) { collective(p, {fb::GridAxis::TP, fb::GridAxis::EP}); },
+       "axes are not ep, tp, or both"},
+      {[&](auto &p) { collective(p, {fb::GridAxis(7)}); },
+       "entries[0].steps[0].axes[0] is 7; expected at most 2"},
+      {[&](auto &p) { collective(p, {fb::GridAxis::TP}); },
+       "entries[0].steps[0].args are not one buffer to read"},
+      {[](auto &p) { stepOf(p, 0, 5).action.AsHostCall()->callee = ""; },
+       "entries[0].steps[5].callee is empty"},
+      {[](auto &p) { stepOf(p, 0, 5).action.AsHostCall()->grid->tasks = 0; },
+       "entries[0].steps[5].tasks is 0"},
       {[&](auto &p) { arg(p, 0, 0).bytes = 1 << 20; },
-       "entries[0].launches[0].args[0] takes 1048576 bytes from 0"},
+       "entries[0].steps[0].args[0] takes 1048576 bytes from 0"},
       {[&](auto &p) {
          arg(p, 0, 0).index = 64, arg(p, 0, 0).bytes = UINT64_MAX - 32;
        }, // their sum is 31
        "args[0] takes 18446744073709551583 bytes from 64"},
       {[&](auto &p) { arg(p, 0, 0).index = 4; },
-       "entries[0].launches[0].args[0] starts at 4"},
+       "entries[0].steps[0].args[0] starts at 4"},
       {[&](auto &p) { arg(p, 0, 1).index = 1; },
-       "entries[0].launches[0].args[1].index is 1; expected below 1"},
+       "entries[0].steps[0].args[1].index is 1; expected below 1"},
       {[&](auto &p) { arg(p, 0, 1).access = fb::Access::Update; },
        "args[1].access writes a weight"},
-      {[&](auto &p) { arg(p, 1, 3).index = 2; },
-       "entries[0].launches[1].args[3].index is 2; expected below 2"},
-      {[&](auto &p) { arg(p, 1, 3).kind = fb::ArgKind(7); },
-       "args[3].kind is 7"},
+      {[&](auto &p) { arg(p, 1, 4).index = 2; },
+       "entries[0].steps[1].args[4].index is 2; expected below 2"},
+      {[&](auto &p) { arg(p, 1, 4).kind = fb::ArgKind(7); },
+       "args[4].kind is 7"},
+      {[](auto &p) { p.inputs[6]->name = "mask"; },
+       "port 'vocabulary_mask' is missing"},
+      {[](auto &p) { p.inputs[7]->rows = 3; },
+       "port 'candidate_counts' has 3 rows; this plan's limits need 4"},
+      {[](auto &p) { p.inputs[8]->element = fb::Element::I32; },
+       "port 'inverse_temperatures' is I32; expected F32"},
+      {[](auto &p) { p.outputs[3]->columns = 4; },
+       "port 'candidate_ids' has 4 columns; this plan's limits need 5"},
+      {[](auto &p) { p.outputs.pop_back(); },
+       "port 'candidate_sums' is missing"},
   };
   for (const Case &test : cases) {
     TinyArtifact tiny;
@@ -207,6 +346,16 @@ TEST(Plan, SaysWhatIsWrong) {
         << "expected: " << test.message << "\nfound: " << plan.error().message;
     EXPECT_EQ(plan.error().kind, ErrorKind::Input);
   }
+}
+
+TEST(Plan, NamesWhatVersion1Was) {
+  std::string bytes =
+      readAll(MM1_SOURCE_DIR "/test/fuzz/seeds/FuzzPlan/version-1");
+  ASSERT_FALSE(bytes.empty());
+  auto plan = Plan::parse(std::as_bytes(std::span(bytes)), "plan.bin");
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message,
+            "plan.bin: made by mm1c 0.1 (plan version 1); compile again");
 }
 
 TEST(Plan, RefusesAnotherFileOfTheFormat) {

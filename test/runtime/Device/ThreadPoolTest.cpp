@@ -125,6 +125,30 @@ TEST_P(ThreadPoolOf, WakesSleepers) {
 // 16 threads: more than this machine has CPUs, wherever the tests run for real.
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolOf, testing::Values(1, 2, 3, 16));
 
+/// buffers[0]: std::atomic<int64_t>, the most tasks that came at once.
+static void noteMost(void *const *buffers, const int64_t *, int64_t begin,
+                     int64_t end, void *) {
+  auto &most = *static_cast<std::atomic<int64_t> *>(buffers[0]);
+  for (int64_t seen = most; seen < end - begin;)
+    if (most.compare_exchange_weak(seen, end - begin))
+      return;
+}
+
+TEST(ThreadPool, HandsOutNoMoreThanTheGrain) {
+  auto pool = makePool(2);
+  std::atomic<int64_t> most[3] = {0, 0, 0};
+  void *buffers[3][1] = {{&most[0]}, {&most[1]}, {&most[2]}};
+  // The grain of one launch is not that of the next.
+  ThreadPool::Step steps[] = {{noteMost, buffers[0], 1000, 1},
+                              {noteMost, buffers[1], 1000},
+                              {noteMost, buffers[2], 1000, 7}};
+  for (int i = 0; i < 100; ++i)
+    pool->run(steps, nullptr);
+  EXPECT_EQ(most[0], 1);
+  EXPECT_GT(most[1], 100);
+  EXPECT_EQ(most[2], 7);
+}
+
 TEST(ThreadPool, WorksWhereOnlyOneCpuIsAllowed) {
   cpu_set_t before, one;
   ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);

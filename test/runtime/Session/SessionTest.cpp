@@ -9,6 +9,7 @@
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "test/runtime/Tiny/TinyModel.h"
 
+#include <cmath>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <random>
@@ -36,10 +37,13 @@ protected:
     EXPECT_TRUE(artifact) << artifact.error().message;
     auto device = CpuDevice::create({.threads = threads});
     EXPECT_TRUE(device);
-    auto session = Session::create(std::move(*artifact), std::move(*device));
+    auto session =
+        Session::create(std::move(*artifact), std::move(*device), options);
     EXPECT_TRUE(session) << session.error().message;
     return std::move(*session);
   }
+
+  SessionOptions options;
 
   TinyArtifact tiny;
 };
@@ -53,12 +57,28 @@ void expectLogits(std::span<const float> found,
         << "after " << tokens.size() << " tokens, id " << v;
 }
 
+/// The token that comes first of all that may be chosen: logits that grow or fall
+/// with the id have it at an end.
+void expectChoice(const StepResult &choices, uint32_t row,
+                  std::span<const int32_t> tokens) {
+  std::vector<float> logits = expectedLogits(tokens);
+  auto best = std::max_element(logits.begin(), logits.end());
+  EXPECT_EQ(choices.token(row), int32_t(best - logits.begin()));
+  Candidates candidates = choices.candidates(row);
+  ASSERT_EQ(candidates.ids.size(), 1u);
+  EXPECT_EQ(candidates.logits[0], *best);
+  EXPECT_EQ(candidates.largest, *best);
+}
+
 /// Feeds tokens and checks the logits of the last.
 void prefillAndCheck(Session &session, uint32_t slot, Ids &history,
                      const Ids &tokens) {
   history.insert(history.end(), tokens.begin(), tokens.end());
   Status status = session.prefill({{slot, tokens}});
   ASSERT_TRUE(status) << status.error().message;
+  auto choices = session.lastChoices();
+  ASSERT_TRUE(choices) << choices.error().message;
+  expectChoice(*choices, 0, history);
   auto logits = session.lastLogits();
   ASSERT_TRUE(logits) << logits.error().message;
   expectLogits(logits->row(0), history);
@@ -72,11 +92,16 @@ void decodeAndCheck(Session &session, std::span<const uint32_t> slots,
     batch.push_back({slots[i], own});
     histories[i]->push_back(own);
   }
-  auto logits = session.decode(batch);
+  auto choices = session.decode(batch);
+  ASSERT_TRUE(choices) << choices.error().message;
+  ASSERT_EQ(choices->numRows, slots.size());
+  auto logits = session.lastLogits();
   ASSERT_TRUE(logits) << logits.error().message;
   ASSERT_EQ(logits->rows, slots.size());
-  for (uint32_t i = 0; i < slots.size(); ++i)
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    expectChoice(*choices, i, *histories[i]);
     expectLogits(logits->row(i), *histories[i]);
+  }
 }
 
 } // namespace
@@ -88,6 +113,8 @@ TEST_F(SessionTest, SaysWhatThePlanPromises) {
   EXPECT_EQ(session->maxPrefill(), uint32_t(kPrefill));
   EXPECT_EQ(session->vocabSize(), uint32_t(kVocab));
   EXPECT_EQ(session->maxLogitRows(), uint32_t(kHeadRows));
+  EXPECT_EQ(session->maxCandidates(), uint32_t(kCandidates));
+  EXPECT_EQ(session->totalPages(), uint64_t(kPages));
   EXPECT_EQ(session->freePages(), uint64_t(kPages));
 }
 
@@ -103,7 +130,9 @@ TEST_F(SessionTest, PrefillAndDecodeAgreeHoweverTheyAreSplit) {
             {{*slot,
               std::span(all).subspan(at, std::min(chunk, decodeFrom - at))}}));
       for (size_t at = decodeFrom; at < all.size(); ++at) {
-        auto logits = session->decode({{*slot, all[at]}});
+        auto choices = session->decode({{*slot, all[at]}});
+        ASSERT_TRUE(choices) << choices.error().message;
+        auto logits = session->lastLogits();
         ASSERT_TRUE(logits) << logits.error().message;
         expectLogits(logits->row(0), std::span(all).first(at + 1));
       }
@@ -193,7 +222,8 @@ TEST_F(SessionTest, SameBytesForAnyNumberOfThreads) {
     uint32_t slot = *session->open();
     Ids prompt = {1, 2, 3, 4, 5};
     ASSERT_TRUE(session->prefill({{slot, prompt}}));
-    auto logits = session->decode({{slot, 6}});
+    ASSERT_TRUE(session->decode({{slot, 6}}));
+    auto logits = session->lastLogits();
     ASSERT_TRUE(logits);
     results.emplace_back(logits->row(0).begin(), logits->row(0).end());
   }
@@ -257,8 +287,22 @@ TEST_F(SessionTest, RestoreRefusesWhatIsNotItsOwn) {
   foreign.planHash = "0000000000000000";
   Status status = session->restore(slot, foreign);
   ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().why, Refusal::WrongPlan);
   EXPECT_SAYS(status.error().message,
               "the snapshot is of plan 0000000000000000");
+  foreign = *snapshot;
+  foreign.pageImage = "gpu-1";
+  status = session->restore(slot, foreign);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().why, Refusal::WrongPlan);
+  EXPECT_SAYS(status.error().message, "the snapshot is of page image 'gpu-1', "
+                                      "this session runs 'tiny-1'");
+  foreign = *snapshot;
+  foreign.ranks = 8;
+  status = session->restore(slot, foreign);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().why, Refusal::WrongPlan);
+  EXPECT_SAYS(status.error().message, "the snapshot is of 8 ranks");
   Snapshot cut = *snapshot;
   cut.bytes.pop_back();
   EXPECT_FALSE(session->restore(slot, cut));
@@ -273,6 +317,7 @@ TEST_F(SessionTest, RefusesMoreThanPlanned) {
   auto fourth = session->open();
   ASSERT_FALSE(fourth);
   EXPECT_EQ(fourth.error().kind, ErrorKind::Input);
+  EXPECT_EQ(fourth.error().why, Refusal::NoSlot);
   EXPECT_SAYS(fourth.error().message, "all 3 sequences of the plan are in use");
   EXPECT_SAYS(fourth.error().message, "--sequences");
 
@@ -281,6 +326,7 @@ TEST_F(SessionTest, RefusesMoreThanPlanned) {
     prefillAndCheck(*session, a, history, eight);
   Status status = session->prefill({{a, eight}}); // 24 of 22
   ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().why, Refusal::TooLong);
   EXPECT_SAYS(status.error().message,
               "has 16 tokens and cannot take 8 more: the plan's context is 22");
   EXPECT_SAYS(status.error().message, "--context");
@@ -293,9 +339,10 @@ TEST_F(SessionTest, RefusesMoreThanPlanned) {
   status = session->prefill({{c, eight}});
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::Input);
-  EXPECT_SAYS(
-      status.error().message,
-      "needs 2 more pages of 4 tokens, but of the plan's 9 only 1 are free");
+  EXPECT_EQ(status.error().why, Refusal::NoPages);
+  EXPECT_SAYS(status.error().message,
+              "needs 2 more pages of 4 tokens, but of 9 only 1 are free");
+  EXPECT_SAYS(status.error().message, "--kv-tokens");
   EXPECT_EQ(session->length(c), 0u);
   EXPECT_EQ(session->freePages(), 1u);
   session->close(a);
@@ -308,23 +355,33 @@ TEST_F(SessionTest, RefusesWrongCalls) {
   uint32_t slot = *session->open();
   Ids two = {1, 2}, nine(9, 1), none, foreign = {1, int32_t(kVocab)},
       negative = {-1};
-  auto messageOf = [](Status status) {
-    return status ? std::string() : status.takeError().message;
+  auto expectRefused = [](Status status, Refusal why, const char *message) {
+    ASSERT_FALSE(status) << message;
+    EXPECT_EQ(status.error().why, why) << message;
+    EXPECT_SAYS(status.error().message, message);
   };
-  EXPECT_SAYS(messageOf(session->prefill(std::span<const Session::Piece>())),
-              "the batch has 0 sequences");
-  EXPECT_SAYS(messageOf(session->prefill({{slot, none}})),
-              "slot 0 gets no tokens");
-  EXPECT_SAYS(messageOf(session->prefill({{1, two}})), "slot 1 is not open");
-  EXPECT_SAYS(messageOf(session->prefill({{77, two}})), "slot 77 is not open");
-  EXPECT_SAYS(messageOf(session->prefill({{slot, two}, {slot, two}})),
-              "slot 0 is in the batch twice");
-  EXPECT_SAYS(messageOf(session->prefill({{slot, nine}})),
-              "the batch has 9 tokens; the plan takes at most 8");
-  EXPECT_SAYS(messageOf(session->prefill({{slot, foreign}})),
-              "token id 7 is not in the vocabulary of 7");
-  EXPECT_SAYS(messageOf(session->prefill({{slot, negative}})),
-              "token id -1 is not in the vocabulary of 7");
+  constexpr Refusal kWrong = Refusal::WrongCall;
+  expectRefused(session->prefill(std::span<const Session::Piece>()), kWrong,
+                "the batch has 0 sequences");
+  expectRefused(session->prefill({{slot, none}}), kWrong,
+                "slot 0 gets no tokens");
+  expectRefused(session->prefill({{1, two}}), kWrong, "slot 1 is not open");
+  expectRefused(session->prefill({{77, two}}), kWrong, "slot 77 is not open");
+  expectRefused(session->prefill({{slot, two}, {slot, two}}), kWrong,
+                "slot 0 is in the batch twice");
+  expectRefused(session->prefill({{slot, nine}}), kWrong,
+                "the batch has 9 tokens; the plan takes at most 8");
+  expectRefused(session->prefill({{slot, foreign}}), Refusal::BadToken,
+                "token id 7 is not in the vocabulary of 7");
+  expectRefused(session->prefill({{slot, negative}}), Refusal::BadToken,
+                "token id -1 is not in the vocabulary of 7");
+  expectRefused(session->sampleBy(1, 1), kWrong, "slot 1 is not open");
+  expectRefused(session->sampleBy(slot, 0), kWrong,
+                "0 candidates asked for; expected from 1 to 5");
+  expectRefused(session->sampleBy(slot, 6), kWrong, "6 candidates asked for");
+  expectRefused(session->allowOnly(std::vector<uint32_t>{1, 2}), kWrong,
+                "the mask has 2 words for 7 ids");
+  EXPECT_FALSE(session->lastChoices());
   EXPECT_FALSE(session->lastLogits());
   EXPECT_FALSE(session->logits(0, 1));
   EXPECT_EQ(session->length(slot), 0u);
@@ -352,7 +409,8 @@ TEST_F(SessionTest, TokenPathDoesNotAllocate) {
   uint64_t before = allocationCount();
   bool good = true;
   for (int i = 0; i < 2; ++i) {
-    good = good && session->prefill(pieces) && session->lastLogits() &&
+    good = good && session->sampleBy(a, 3, 0.5f) && session->prefill(pieces) &&
+           session->lastLogits() && session->lastChoices() &&
            session->logits(0, 4);
     for (int k = 0; k < 3; ++k)
       good = good && session->decode(next);
@@ -363,6 +421,96 @@ TEST_F(SessionTest, TokenPathDoesNotAllocate) {
   uint64_t after = allocationCount();
   EXPECT_TRUE(good);
   EXPECT_EQ(after - before, 0u);
+}
+
+TEST_F(SessionTest, CandidatesAreWhatEachSequenceAskedFor) {
+  auto session = makeSession();
+  uint32_t a = *session->open(), b = *session->open(), c = *session->open();
+  Ids first = {1, 2, 3}, second = {4}, third = {0, 6};
+  ASSERT_TRUE(session->sampleBy(a, 3, 0.25f));
+  ASSERT_TRUE(session->sampleBy(c, 5, 2.0f));
+  ASSERT_TRUE(session->prefill({{c, third}, {a, first}, {b, second}}));
+  /// Logits grow with the id here.
+  auto expectRow = [](const StepResult &choices, uint32_t row, Ids tokens,
+                      size_t count, double inverseTemperature,
+                      uint32_t allowed = 127) {
+    std::vector<float> logits = expectedLogits(tokens);
+    Candidates found = choices.candidates(row);
+    double sum = 0;
+    std::vector<int32_t> ids;
+    for (int32_t id = int32_t(kVocab); id-- > 0;)
+      if (allowed >> id & 1)
+        ids.push_back(id);
+    for (int32_t id : ids)
+      sum += std::exp((logits[size_t(id)] - logits[size_t(ids[0])]) *
+                      inverseTemperature);
+    ids.resize(std::min(ids.size(), count));
+    EXPECT_EQ(Ids(found.ids.begin(), found.ids.end()), ids);
+    for (size_t i = 0; i < ids.size(); ++i)
+      EXPECT_EQ(found.logits[i], logits[size_t(ids[i])]);
+    EXPECT_EQ(found.largest, logits[size_t(ids[0])]);
+    if (count == 1)
+      EXPECT_EQ(found.sum, 0);
+    else
+      EXPECT_NEAR(found.sum / sum, 1, 1e-5);
+  };
+  auto choices = session->lastChoices();
+  ASSERT_TRUE(choices) << choices.error().message;
+  ASSERT_EQ(choices->numRows, 3u);
+  expectRow(*choices, 0, third, 5, 2);
+  expectRow(*choices, 1, first, 3, 0.25);
+  expectRow(*choices, 2, second, 1, 1);
+
+  // Only some ids, in a batch of another order; asked for anew.
+  ASSERT_TRUE(session->allowOnly(std::vector<uint32_t>{0b0101010}));
+  ASSERT_TRUE(session->sampleBy(a, 5, 1));
+  choices = session->decode({{b, 2}, {a, 2}, {c, 2}});
+  ASSERT_TRUE(choices) << choices.error().message;
+  for (Ids *ids : {&first, &second, &third})
+    ids->push_back(2);
+  expectRow(*choices, 0, second, 1, 1, 0b0101010);
+  expectRow(*choices, 1, first, 5, 1, 0b0101010);
+  expectRow(*choices, 2, third, 5, 2, 0b0101010);
+  // A new sequence in the slot is greedy again.
+  session->close(a);
+  EXPECT_EQ(*session->open(), a);
+  ASSERT_TRUE(session->prefill({{a, {&first[0], 1}}}));
+  choices = session->lastChoices();
+  ASSERT_TRUE(choices);
+  expectRow(*choices, 0, {first[0]}, 1, 1, 0b0101010);
+}
+
+TEST_F(SessionTest, PagesMayBeFewerOrMoreThanPlanned) {
+  options.kvTokens = 9; // three pages of 4
+  auto session = makeSession();
+  EXPECT_EQ(session->totalPages(), 3u);
+  EXPECT_EQ(session->freePages(), 3u);
+  uint32_t a = *session->open(), b = *session->open();
+  Ids history, other;
+  prefillAndCheck(*session, a, history, {1, 2, 3, 4, 5, 6, 0, 1});
+  prefillAndCheck(*session, b, other, {2, 2, 2});
+  // a needs a fourth page: refused, and nothing has changed.
+  auto refused = session->decode({{b, 2}, {a, 1}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().why, Refusal::NoPages);
+  EXPECT_EQ(session->length(a), 8u);
+  EXPECT_EQ(session->length(b), 3u);
+  EXPECT_EQ(session->freePages(), 0u);
+  prefillAndCheck(*session, b, other, {5});
+  session->close(b);
+  prefillAndCheck(*session, a, history, {5, 4});
+
+  // Every sequence to its end, which the plan has no pages for.
+  options.kvTokens = uint64_t(kSequences) * kContext + 3 * kPageTokens;
+  session = makeSession();
+  EXPECT_GT(session->totalPages(), uint64_t(kPages));
+  std::vector<Ids> histories(size_t{kSequences});
+  for (Ids &ids : histories) {
+    uint32_t slot = *session->open();
+    for (int i = 0; i < 2; ++i)
+      prefillAndCheck(*session, slot, ids, {1, 2, 3, 4, 5, 6, 0, 1});
+    prefillAndCheck(*session, slot, ids, {3, 3, 3, 3, 3, 3});
+  }
 }
 
 TEST_F(SessionTest, PrefillInChunksStopsWhenToldTo) {

@@ -1,5 +1,6 @@
 //===- TinyArtifact.cpp - Write an artifact without a compiler -----------------===//
 #include "test/runtime/Tiny/TinyArtifact.h"
+#include "runtime/Artifact/HostCalls.h"
 #include "runtime/Artifact/KernelABI.h"
 #include "test/runtime/Tiny/TinyModel.h"
 
@@ -23,8 +24,14 @@ constexpr uint64_t kTokensAt = 0, kPositionsAt = 64, kStartsAt = 128,
                    kLogitsAt = kHiddenAt + kPrefill * kWidth * 4,
                    kXAt = kLogitsAt + kHeadRows * kWidth * 4,
                    kYAt = kXAt + kPrefill * kWidth * 4,
-                   kArenaBytes = kYAt + kPrefill * kWidth * 4;
-enum : uint32_t { kEmbed, kDecay, kAppend, kAttend, kHead };
+                   kMaskAt = kYAt + kPrefill * kWidth * 4,
+                   kCountsAt = kMaskAt + 64, kScalesAt = kCountsAt + 64,
+                   kValuesAt = kScalesAt + 64,
+                   kIdsAt = kValuesAt + kHeadRows * kWidth * 4,
+                   kSumsAt = kIdsAt + 128, kArenaBytes = kSumsAt + 64;
+// Floats from one row of sums to the next.
+constexpr int64_t kSumsStride = 2;
+enum : uint32_t { kEmbed, kDecay, kAppend, kAttend, kHead, kLogits };
 
 void addPort(std::vector<std::unique_ptr<fb::PortT>> &ports, std::string name,
              fb::Element element, uint64_t offset, uint64_t rows,
@@ -51,25 +58,54 @@ ArgSpec writes(uint64_t offset, uint64_t bytes) {
   return {fb::ArgKind::Arena, fb::Access::Write, offset, bytes};
 }
 
-void addLaunch(fb::EntryT &entry, uint32_t kernel, fb::GridUnit unit,
-               uint32_t per, std::vector<ArgSpec> args) {
-  auto launch = std::make_unique<fb::LaunchT>();
-  launch->kernel = kernel;
-  launch->tasks = 1;
-  launch->unit = unit;
-  launch->per = per;
-  launch->label = "step " + std::to_string(entry.launches.size());
+std::unique_ptr<fb::GridT> makeGrid(fb::GridUnit unit, uint32_t per) {
+  auto grid = std::make_unique<fb::GridT>();
+  grid->tasks = 1;
+  grid->unit = unit;
+  grid->per = per;
+  return grid;
+}
+
+/// A step without an action.
+fb::StepT &addStep(fb::EntryT &entry, const std::vector<ArgSpec> &args) {
+  auto step = std::make_unique<fb::StepT>();
+  step->label = "step " + std::to_string(entry.steps.size());
   for (const ArgSpec &spec : args) {
     auto arg = std::make_unique<fb::ArgT>();
     arg->kind = spec.kind;
     arg->access = spec.access;
     arg->index = spec.index;
     arg->bytes = spec.bytes;
-    launch->args.push_back(std::move(arg));
-    if (spec.kind == fb::ArgKind::Weight)
-      launch->weight_bytes = kWidth * 4;
+    step->args.push_back(std::move(arg));
   }
-  entry.launches.push_back(std::move(launch));
+  entry.steps.push_back(std::move(step));
+  return *entry.steps.back();
+}
+
+void addLaunch(fb::EntryT &entry, uint32_t kernel, fb::GridUnit unit,
+               uint32_t per, const std::vector<ArgSpec> &args) {
+  fb::LaunchT launch;
+  launch.kernel = kernel;
+  launch.grid = makeGrid(unit, per);
+  for (const ArgSpec &spec : args)
+    if (spec.kind == fb::ArgKind::Weight)
+      launch.weight_bytes = kWidth * 4;
+  addStep(entry, args).action.Set(std::move(launch));
+}
+
+/// The best of `rows` rows of logits.
+void addCandidates(fb::EntryT &entry, uint64_t rows) {
+  fb::HostCallT call;
+  call.callee = kTopCandidates;
+  call.numbers = {kVocab, kCandidates, kWidth,
+                  kWidth, kCandidates, kSumsStride};
+  call.grid = makeGrid(fb::GridUnit::Tokens, 1);
+  addStep(entry, {reads(kLogitsAt, rows * kWidth * 4), reads(kMaskAt, 4),
+                  reads(kCountsAt, rows * 4), reads(kScalesAt, rows * 4),
+                  writes(kValuesAt, rows * kWidth * 4),
+                  writes(kIdsAt, rows * kCandidates * 4),
+                  writes(kSumsAt, rows * kSumsStride * 4)})
+      .action.Set(std::move(call));
 }
 
 std::unique_ptr<fb::EntryT> makeStep(fb::EntryKind kind, uint32_t tokens,
@@ -82,21 +118,28 @@ std::unique_ptr<fb::EntryT> makeStep(fb::EntryKind kind, uint32_t tokens,
   ArgSpec starts = reads(kStartsAt, (sequences + 1) * 4),
           slots = reads(kSlotsAt, sequences * 4),
           positions = reads(kPositionsAt, tokens * 4),
-          pages = reads(kPagesAt, sequences * kPageColumns * 4),
+          pages = reads(kPagesAt, kSequences * kPageColumns * 4),
+          hidden = writes(kHiddenAt, tokens * row),
           table{fb::ArgKind::Weight, fb::Access::Read, 0, 0},
           state{fb::ArgKind::State, fb::Access::Update, 0, 0},
           kv{fb::ArgKind::State, fb::Access::Update, 1, 0};
   addLaunch(*entry, kEmbed, fb::GridUnit::Tokens, 1,
             {reads(kTokensAt, tokens * 4), table, writes(kXAt, tokens * row)});
   addLaunch(*entry, kDecay, fb::GridUnit::Sequences, 1,
-            {reads(kXAt, tokens * row), starts, slots, state,
+            {reads(kXAt, tokens * row), slots, starts, positions, state,
              writes(kYAt, tokens * row)});
   addLaunch(*entry, kAppend, fb::GridUnit::Sequences, 1,
-            {reads(kXAt, tokens * row), positions, starts, pages, kv});
+            {reads(kXAt, tokens * row), slots, starts, positions, pages, kv});
   kv.access = fb::Access::Read;
-  addLaunch(*entry, kAttend, fb::GridUnit::Tokens, kAttendTokens,
-            {reads(kYAt, tokens * row), positions, starts, pages, kv,
-             writes(kHiddenAt, tokens * row)});
+  addLaunch(
+      *entry, kAttend, fb::GridUnit::Tokens, kAttendTokens,
+      {reads(kYAt, tokens * row), slots, starts, positions, pages, kv, hidden});
+  if (kind == fb::EntryKind::Decode) {
+    hidden.access = fb::Access::Read;
+    addLaunch(*entry, kLogits, fb::GridUnit::Tokens, 1,
+              {hidden, writes(kLogitsAt, tokens * row)});
+    addCandidates(*entry, tokens);
+  }
   return entry;
 }
 
@@ -108,6 +151,7 @@ std::unique_ptr<fb::EntryT> makeHead(uint32_t rows, uint32_t sequences) {
   addLaunch(*entry, kHead, fb::GridUnit::Tokens, 1,
             {reads(kHiddenAt, kPrefill * kWidth * 4), reads(kRowsAt, rows * 4),
              writes(kLogitsAt, rows * kWidth * 4)});
+  addCandidates(*entry, rows);
   return entry;
 }
 
@@ -115,14 +159,20 @@ std::unique_ptr<fb::EntryT> makeHead(uint32_t rows, uint32_t sequences) {
 
 TinyArtifact::TinyArtifact() {
   plan.version = kPlanVersion;
-  plan.ranks = 1;
+  plan.pp = plan.ep = plan.tp = 1;
   plan.vocab_size = kVocab;
+  plan.candidates = kCandidates;
   plan.max_sequences = kSequences;
   plan.max_context = kContext;
   plan.max_prefill = kPrefill;
   plan.page_tokens = kPageTokens;
+  plan.page_image = "tiny-1";
   plan.arena_bytes = kArenaBytes;
-  for (const char *symbol : {"embed", "decay", "append", "attend", "head"}) {
+  auto module = std::make_unique<fb::ModuleT>();
+  module->variants.push_back(std::make_unique<fb::VariantT>());
+  plan.modules.push_back(std::move(module));
+  for (const char *symbol :
+       {"embed", "decay", "append", "attend", "head", "logits"}) {
     auto kernel = std::make_unique<fb::KernelT>();
     kernel->symbol = symbol;
     kernel->scratch_bytes = std::string(symbol) == "decay" ? 64 : 0;
@@ -152,10 +202,21 @@ TinyArtifact::TinyArtifact() {
   addPort(plan.inputs, "pages", fb::Element::I32, kPagesAt, kSequences,
           kPageColumns, kPageColumns * 4);
   addPort(plan.inputs, "rows", fb::Element::I32, kRowsAt, kHeadRows, 1, 4);
+  addPort(plan.inputs, "vocabulary_mask", fb::Element::I32, kMaskAt, 1, 1, 4);
+  addPort(plan.inputs, "candidate_counts", fb::Element::I32, kCountsAt,
+          kHeadRows, 1, 4);
+  addPort(plan.inputs, "inverse_temperatures", fb::Element::F32, kScalesAt,
+          kHeadRows, 1, 4);
   addPort(plan.outputs, "hidden", fb::Element::F32, kHiddenAt, kPrefill, kWidth,
           kWidth * 4);
   addPort(plan.outputs, "logits", fb::Element::F32, kLogitsAt, kHeadRows,
           kVocab, kWidth * 4);
+  addPort(plan.outputs, "candidate_values", fb::Element::F32, kValuesAt,
+          kHeadRows, kCandidates, kWidth * 4);
+  addPort(plan.outputs, "candidate_ids", fb::Element::I32, kIdsAt, kHeadRows,
+          kCandidates, kCandidates * 4);
+  addPort(plan.outputs, "candidate_sums", fb::Element::F32, kSumsAt, kHeadRows,
+          2, kSumsStride * 4);
   plan.entries.push_back(makeStep(fb::EntryKind::Decode, 1, 1));
   plan.entries.push_back(
       makeStep(fb::EntryKind::Decode, kSequences, kSequences));
@@ -175,7 +236,15 @@ TinyArtifact::~TinyArtifact() {
   fs::remove_all(root, ignored);
 }
 
-std::vector<std::byte> TinyArtifact::planBytes() const {
+std::string TinyArtifact::kernelsPath() const {
+  return "kernels/cpu-" + level + ".so";
+}
+
+std::vector<std::byte> TinyArtifact::planBytes() {
+  if (!plan.modules.empty() && !plan.modules[0]->variants.empty()) {
+    plan.modules[0]->variants[0]->name = level;
+    plan.modules[0]->variants[0]->path = kernelsPath();
+  }
   flatbuffers::FlatBufferBuilder builder;
   fb::FinishPlanBuffer(builder, fb::Plan::Pack(builder, &plan));
   auto begin = reinterpret_cast<const std::byte *>(builder.GetBufferPointer());
@@ -188,7 +257,7 @@ const std::string &TinyArtifact::write() {
   std::vector<std::byte> bytes = planBytes();
   writeAll(root + "/plan.bin",
            {reinterpret_cast<const char *>(bytes.data()), bytes.size()});
-  writeAll(root + "/kernels/cpu-" + level + ".so", readAll(MM1_TINY_KERNELS));
+  writeAll(root + "/" + kernelsPath(), readAll(MM1_TINY_KERNELS));
   for (const auto &[path, text] : moreFiles) {
     fs::create_directories(fs::path(root + "/" + path).parent_path());
     writeAll(root + "/" + path, text);
@@ -220,7 +289,7 @@ nlohmann::ordered_json TinyArtifact::manifestFields() {
                      {"xxh3", hashOf(path)}});
   };
   addFile("plan.bin");
-  addFile("kernels/cpu-" + level + ".so");
+  addFile(kernelsPath());
   for (const auto &[path, text] : moreFiles)
     addFile(path);
   addFile(kWeightsPath);

@@ -2,7 +2,7 @@
 // The tiny model of TinyModel.h as an artifact, with every part open to be spoilt before it is written:
 //
 //   TinyArtifact tiny;
-//   tiny.plan.entries[0]->launches[0]->kernel = 99;
+//   launchOf(tiny.plan, 0, 0).kernel = 99;
 //   std::string folder = tiny.write();
 //   Artifact::open(folder);            // says what is wrong
 //===---------------------------------------------------------------------------===//
@@ -27,7 +27,7 @@ public:
   const std::string &write();
   const std::string &folder() const { return root; }
 
-  std::vector<std::byte> planBytes() const;
+  std::vector<std::byte> planBytes();
   /// The manifest's fields for the files as write() makes them.
   nlohmann::ordered_json manifestFields();
 
@@ -39,8 +39,17 @@ public:
   std::map<std::string, std::string> moreFiles; ///< by path in the artifact
 
 private:
+  std::string kernelsPath() const;
   std::string root;
 };
+
+/// Step `step` of entry `entry`, and its launch.
+inline fb::StepT &stepOf(fb::PlanT &plan, size_t entry, size_t step) {
+  return *plan.entries[entry]->steps[step];
+}
+inline fb::LaunchT &launchOf(fb::PlanT &plan, size_t entry, size_t step) {
+  return *stepOf(plan, entry, step).action.AsLaunch();
+}
 
 /// A file's bytes, and back.
 std::string readAll(const std::string &path);

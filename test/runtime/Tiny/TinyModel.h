@@ -18,6 +18,7 @@ inline constexpr int64_t kSequences = 3, kContext = 22, kPrefill = 8,
 inline constexpr int64_t kPageColumns =
     (kContext + kPageTokens - 1) / kPageTokens;
 inline constexpr int64_t kHeadRows = 4;
+inline constexpr int64_t kCandidates = 5; // of a row
 inline constexpr int64_t kSlotFloats = 16,
                          kPageFloats = 16;  // units of 64 bytes
 inline constexpr int64_t kAttendTokens = 3; // tokens a task of attend

@@ -82,6 +82,10 @@ TEST_F(RunTest, GenerateStops) {
   json result = generate({"--prompt", "abc", "--stop-id", "6"});
   EXPECT_EQ(result["ids"], json::array());
   EXPECT_EQ(result["stop"], "stop");
+  // Three pages hold 12 tokens, and the last one written need not be read.
+  result = generate({"--prompt", "abc", "--kv-tokens", "12"});
+  EXPECT_EQ(result["ids"].size(), size_t(12 - 3 + 1));
+  EXPECT_EQ(result["stop"], "pages");
   result = generate(
       {"--prompt",
        "abc"}); // the context is 22 tokens; the last token needs no room
@@ -98,6 +102,7 @@ TEST_F(RunTest, SameSeedSameTextForAnyThreadsAndChunks) {
        {std::vector<std::string>{"--threads", "1"},
         {"--threads", "4", "--prefill-chunk", "3"},
         {"--weights", "map"},
+        {"--device", "cpu", "--kv-tokens", "400"},
         {"--cpu-level", "x86-64-v3", "--check"}}) {
     more.insert(more.begin(), options.begin(), options.end());
     EXPECT_EQ(generate(more)["ids"], first["ids"]);
@@ -151,7 +156,7 @@ TEST_F(RunTest, DescribeSaysWhatItIs) {
   json result = json::parse(outcome.out, nullptr, false);
   EXPECT_EQ(result["plan"]["context"], kContext);
   EXPECT_EQ(result["memory"]["weights"], kVocab * kWidth * 4);
-  EXPECT_EQ(result["entries"][1]["launches"], 4);
+  EXPECT_EQ(result["entries"][1]["steps"], 6);
   outcome = run({"describe"});
   EXPECT_EQ(outcome.exitCode, 0);
   EXPECT_SAYS(outcome.out, "mm1c compile tiny -o tiny.mm1");
@@ -174,11 +179,10 @@ TEST_F(RunTest, BenchPrintsBoundsBesideRates) {
   EXPECT_NEAR(double(time["kernels"]) + double(time["waiting_for_threads"]) +
                   double(time["session"]),
               1, 1e-9);
-  // Labels without their numbers: "decode step *" and "head step *".
-  ASSERT_EQ(result["decode"]["launches"].size(), 2u);
-  EXPECT_NEAR(double(result["decode"]["launches"][0]["share"]) +
-                  double(result["decode"]["launches"][1]["share"]),
-              1, 1e-9);
+  // Labels without their numbers: "decode step *".
+  ASSERT_EQ(result["decode"]["launches"].size(), 1u);
+  EXPECT_EQ(result["decode"]["launches"][0]["launch"], "decode step *");
+  EXPECT_NEAR(double(result["decode"]["launches"][0]["share"]), 1, 1e-9);
 }
 
 TEST_F(RunTest, EveryErrorHasItsExitCode) {
@@ -193,6 +197,20 @@ TEST_F(RunTest, EveryErrorHasItsExitCode) {
       {{"generate", "--prompt", "a", "--ids", "x"}, 2, "excludes"},
       {{"generate", "--prompt", "a", "--frobnicate"}, 2, "--frobnicate"},
       {{"generate", "--prompt", "a", "--threads", "5000"}, 2, "5000"},
+      {{"generate", "--prompt", "a", "--device", "tpu"}, 2, "tpu"},
+      {{"generate", "--prompt", "a", "--device", "cuda"},
+       3,
+       "this mm1-run has no device 'cuda' yet"},
+      {{"generate", "--prompt", "a", "--device", "emulated"},
+       3,
+       "this mm1-run has no device 'emulated' yet"},
+      {{"generate", "--prompt", "abcdefg", "--kv-tokens", "4"},
+       1,
+       "needs 2 more pages of 4 tokens, but of 1 only 1 are free"},
+      {{"generate", "--prompt", "a", "--kv-tokens", "99999999999999"},
+       2,
+       "more than there can be pages for"},
+      {{"generate", "--prompt", "a", "--kv-tokens", "0"}, 2, "--kv-tokens"},
       {{"generate", "--prompt", "a", "--top-p", "0"}, 2, "top"},
       {{"generate", "--prompt", ""}, 1, "the prompt is empty"},
       {{"generate", "--prompt", long23},

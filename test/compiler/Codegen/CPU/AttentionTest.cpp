@@ -44,16 +44,16 @@ std::unique_ptr<CompiledKernel> compileAppend(const Shape &shape,
   std::string text = R"(
     func.func @f(%k: tensor<?x$KCx$T>, %v: tensor<?x$KCx$T>, %c: tensor<?x2x$KVx64x$Dx$T>,
                  %i: tensor<?xi32>, %p: tensor<?x?xi32>, %a: tensor<?x$Rxf32>) -> tensor<?x2x$KVx64x$Dx$T> {
-      %y = mm1.cluster cache_append (%k, %v, %c, %i, %i, %p, %a, %a)
+      %y = mm1.cluster cache_append (%k, %v, %c, %i, %i, %i, %p, %a, %a)
           schedule {tasks = $KV : i64, unit = "sequences", per = 1 : i64}
-          : (tensor<?x$KCx$T>, tensor<?x$KCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>,
+          : (tensor<?x$KCx$T>, tensor<?x$KCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>,
              tensor<?xi32>, tensor<?x?xi32>, tensor<?x$Rxf32>, tensor<?x$Rxf32>) -> tensor<?x2x$KVx64x$Dx$T> {
       ^bb0(%key: tensor<?x$KCx$T>, %value: tensor<?x$KCx$T>, %cache: tensor<?x2x$KVx64x$Dx$T>,
-           %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>,
+           %slots: tensor<?xi32>, %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>,
            %cos: tensor<?x$Rxf32>, %sin: tensor<?x$Rxf32>):
         $ROPE
-        %next = mm1.cache_append $USED, %value, %cache batch(%starts, %positions, %pages)
-            : (tensor<?x$KCx$T>, tensor<?x$KCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>,
+        %next = mm1.cache_append $USED, %value, %cache batch(%slots, %starts, %positions, %pages)
+            : (tensor<?x$KCx$T>, tensor<?x$KCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>,
                tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x$KVx64x$Dx$T>
         mm1.yield %next : tensor<?x2x$KVx64x$Dx$T>
       }
@@ -75,15 +75,16 @@ compileAttention(const Shape &shape, int64_t per, const CPUTarget &target) {
   std::string text = R"(
     func.func @f(%q: tensor<?x$QCx$T>, %c: tensor<?x2x$KVx64x$Dx$T>,
                  %i: tensor<?xi32>, %p: tensor<?x?xi32>, %a: tensor<?x$Rxf32>) -> tensor<?x$QCx$T> {
-      %y = mm1.cluster attention (%q, %c, %i, %i, %p, %a, %a)
+      %y = mm1.cluster attention (%q, %c, %i, %i, %i, %p, %a, %a)
           schedule {tasks = $KV : i64, unit = "tokens", per = $PER : i64}
-          : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>,
+          : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>,
              tensor<?xi32>, tensor<?x?xi32>, tensor<?x$Rxf32>, tensor<?x$Rxf32>) -> tensor<?x$QCx$T> {
-      ^bb0(%query: tensor<?x$QCx$T>, %cache: tensor<?x2x$KVx64x$Dx$T>, %starts: tensor<?xi32>,
-           %positions: tensor<?xi32>, %pages: tensor<?x?xi32>, %cos: tensor<?x$Rxf32>, %sin: tensor<?x$Rxf32>):
+      ^bb0(%query: tensor<?x$QCx$T>, %cache: tensor<?x2x$KVx64x$Dx$T>, %slots: tensor<?xi32>,
+           %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>,
+           %cos: tensor<?x$Rxf32>, %sin: tensor<?x$Rxf32>):
         $ROPE
-        %o = mm1.softmax_attention $USED, %cache batch(%starts, %positions, %pages) scale = $S
-            : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>,
+        %o = mm1.softmax_attention $USED, %cache batch(%slots, %starts, %positions, %pages) scale = $S
+            : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>,
                tensor<?x?xi32>) -> tensor<?x$QCx$T>
         mm1.yield %o : tensor<?x$QCx$T>
       }
@@ -129,6 +130,14 @@ double rotated(const Shape &shape, const Inputs &in, const Rows &x, int64_t t,
          x.at(t, c - half) * in.sin.at(t, i - half);
 }
 
+/// The slots 2, 3, ..., 0, 1: no sequence has the slot of its own number.
+Vectors rotatedSlots(int64_t sequences) {
+  std::vector<int32_t> slots(sequences + 2);
+  std::iota(slots.begin(), slots.end(), 0);
+  std::rotate(slots.begin(), slots.begin() + 2, slots.end());
+  return Vectors(slots);
+}
+
 /// Pools, page tables and the history of each sequence.
 class Cache {
 public:
@@ -136,7 +145,8 @@ public:
   Cache(const Shape &shape, int64_t sequences, int64_t columns)
       : shape(shape), columns(columns),
         blockElements(kPage * plan::roundUp(shape.size, 32)),
-        table(ElementType::I32, sequences, columns),
+        slots(rotatedSlots(sequences)),
+        table(ElementType::I32, sequences + 2, columns),
         pool(sequences * columns * 2 * shape.kvHeads * blockElements *
              int64_t(::mm1::sizeBytes(shape.type))),
         keys(sequences), values(sequences) {
@@ -144,14 +154,14 @@ public:
     std::iota(order.begin(), order.end(), 0);
     std::shuffle(order.begin(), order.end(), std::mt19937(7));
     for (size_t i = 0; i < order.size(); ++i)
-      table.set(i / columns, i % columns, order[i]);
+      table.set(slotOf(i / columns), i % columns, order[i]);
   }
 
   void append(const CompiledKernel &kernel, const Batch &batch,
               const Inputs &in, int64_t calls = 1) {
-    kernel.run({in.k.data(), in.v.data(), pool.data(), batch.starts.data(),
-                batch.positions.data(), table.data(), in.cos.data(),
-                in.sin.data()},
+    kernel.run({in.k.data(), in.v.data(), pool.data(), slots.data(),
+                batch.starts.data(), batch.positions.data(), table.data(),
+                in.cos.data(), in.sin.data()},
                batch.dims(columns), calls);
     EXPECT_TRUE(pool.guardIsIntact());
     for (size_t b = 0; b < batch.sequences.size(); ++b)
@@ -168,7 +178,7 @@ public:
   Rows attend(const CompiledKernel &kernel, const Batch &batch,
               const Inputs &in, int64_t calls = 1) {
     Rows out(shape.type, batch.tokens(), in.q.columns());
-    kernel.run({in.q.data(), pool.data(), batch.starts.data(),
+    kernel.run({in.q.data(), pool.data(), slots.data(), batch.starts.data(),
                 batch.positions.data(), table.data(), in.cos.data(),
                 in.sin.data(), out.data()},
                batch.dims(columns), calls);
@@ -212,9 +222,12 @@ public:
         }
   }
 
+  int64_t slotOf(int64_t sequence) const { return int64_t(slots.at(sequence)); }
+
   Shape shape;
   int64_t columns, blockElements;
-  Rows table;
+  Vectors slots; ///< of the sequences
+  Rows table;    ///< by slot
   Bytes pool;
   std::vector<std::vector<double>> keys, values;
 };
@@ -420,7 +433,7 @@ TEST(CacheAppend, WritesItsPlacesOnly) {
         };
         for (int64_t t = 0; t < 6; ++t)
           for (int64_t h = 0; h < shape.kvHeads; ++h) {
-            int64_t page = cache.table.at(1, (61 + t) / kPage);
+            int64_t page = cache.table.at(cache.slotOf(1), (61 + t) / kPage);
             int64_t row = (61 + t) % kPage;
             for (int64_t c = 0; c < plan::roundUp(size, places.depth); ++c)
               set(places.key(page, h, row, c),

@@ -1,5 +1,5 @@
-//===- Bounds.cpp - What this machine can do at best ---------------------------===//
-#include "runtime/tools/Bounds.h"
+//===- CpuBounds.cpp - What this processor can do at best ----------------------===//
+#include "runtime/Device/CpuBounds.h"
 
 #include <algorithm>
 #include <chrono>
@@ -74,14 +74,12 @@ MM1_PEAK_KERNEL(int8Avx512, "avx512f,avx512vnni", __m512i,
 
 } // namespace
 
-Expected<std::unique_ptr<Bounds>> Bounds::create(uint32_t threads) {
-  std::unique_ptr<Bounds> bounds(new Bounds);
-  auto owner = CpuDevice::create({});
-  if (!owner)
-    return owner.takeError();
-  bounds->memoryOwner = std::move(*owner);
-  auto memory = bounds->memoryOwner->allocate(
-      kBufferBytes, "the buffer of the bandwidth measurement");
+Expected<std::unique_ptr<CpuBounds>> CpuBounds::create(uint32_t threads,
+                                                       std::string_view level) {
+  std::unique_ptr<CpuBounds> bounds(new CpuBounds);
+  bounds->hasAvx512Kernels = level == "x86-64-v4-bf16";
+  auto memory = CpuMemory::allocate(kBufferBytes,
+                                    "the buffer of the bandwidth measurement");
   if (!memory)
     return memory.takeError();
   bounds->buffer = std::move(*memory);
@@ -94,8 +92,8 @@ Expected<std::unique_ptr<Bounds>> Bounds::create(uint32_t threads) {
 }
 
 /// Seconds for `tasks` tasks on all threads.
-double Bounds::timeSteps(KernelFunction function, void *buffer,
-                         uint32_t tasks) {
+double CpuBounds::timeSteps(KernelFunction function, void *buffer,
+                            uint32_t tasks) {
   void *buffers[] = {buffer};
   ThreadPool::Step step{function, buffers, tasks};
   auto start = std::chrono::steady_clock::now();
@@ -104,14 +102,14 @@ double Bounds::timeSteps(KernelFunction function, void *buffer,
       .count();
 }
 
-void Bounds::measureRead() {
+void CpuBounds::measureRead() {
   for (int round = 0; round < kReadRounds; ++round)
     readRates.push_back(double(kBufferBytes) /
                         timeSteps(readPieces, buffer.data(),
                                   uint32_t(kBufferBytes / kPieceBytes)));
 }
 
-void Bounds::measurePeaks() {
+void CpuBounds::measurePeaks() {
   [[maybe_unused]] auto measure = [&](KernelFunction function,
                                       double operations, double &best) {
     uint32_t tasks = 8 * pool->threads();
@@ -120,7 +118,7 @@ void Bounds::measurePeaks() {
                                 timeSteps(function, nullptr, tasks));
   };
 #if defined(__x86_64__)
-  bool isV4 = __builtin_cpu_supports("avx512f");
+  bool isV4 = hasAvx512Kernels && __builtin_cpu_supports("avx512f");
   if (isV4)
     measure(f32Avx512, 32, f32Peak);
   else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
@@ -132,11 +130,11 @@ void Bounds::measurePeaks() {
 #endif
 }
 
-double Bounds::bestRead() const {
+double CpuBounds::bestRead() const {
   return *std::max_element(readRates.begin(), readRates.end());
 }
 
-double Bounds::medianRead() const {
+double CpuBounds::medianRead() const {
   std::vector<double> sorted = readRates;
   std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2,
                    sorted.end());
