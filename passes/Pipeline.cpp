@@ -41,6 +41,7 @@ void addPlan(OpPassManager &manager, const PipelineOptions &options) {
   plan::LowerToPlanOptions lower;
   lower.maxSequences = options.maxSequences;
   lower.maxContext = options.maxContext;
+  lower.kvTokens = options.kvTokens;
   lower.prefillTokens = options.prefillTokens;
   if (const Target *target = findTarget(options.target)) {
     lower.device = target->name;
@@ -90,13 +91,17 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
                              defaults.maxSequences};
   Flag<int64_t> maxContext{*this, "max-context", "Most tokens of one sequence",
                            defaults.maxContext};
+  Flag<int64_t> kvTokens{*this, "kv-tokens",
+                         "Tokens that all sequences together have keys and "
+                         "values for",
+                         defaults.kvTokens};
   Flag<int64_t> prefillTokens{*this, "prefill-tokens",
                               "Most tokens of one prefill step",
                               defaults.prefillTokens};
 
   PipelineOptions get() const {
-    return {ranks,  scheme,       target,     overrides,
-            tuning, maxSequences, maxContext, prefillTokens};
+    return {ranks,        scheme,     target,   overrides,    tuning,
+            maxSequences, maxContext, kvTokens, prefillTokens};
   }
 };
 

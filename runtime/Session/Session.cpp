@@ -103,6 +103,15 @@ uint32_t Session::openSequences() const {
                                 [](const Slot &slot) { return slot.isOpen; }));
 }
 
+uint64_t Session::room(uint32_t number) const {
+  const Slot &slot = slots[number];
+  uint64_t most = maxContext();
+  if (hasPages)
+    most =
+        std::min(most, (slot.pages.size() + freePages()) * plan().pageTokens);
+  return most - slot.length;
+}
+
 Status Session::checkSlot(uint32_t slot, std::string_view call) const {
   if (slot < slots.size() && slots[slot].isOpen)
     return Status::ok();

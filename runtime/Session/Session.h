@@ -100,6 +100,9 @@ public:
   uint32_t openSequences() const;
   /// Tokens the sequence has had.
   uint64_t length(uint32_t slot) const { return slots[slot].length; }
+  /// Tokens the sequence can still get: to the end of the context, on the pages
+  /// it has and the free ones.
+  uint64_t room(uint32_t slot) const;
   /// KV pages of all sequences together, and those that none has; 0 for a plan
   /// without.
   uint64_t totalPages() const { return numPages; }

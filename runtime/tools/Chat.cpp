@@ -211,6 +211,11 @@ private:
                      "(the planned context of %llu tokens is full; begin a new "
                      "conversation, or recompile with a larger --context)\n",
                      (unsigned long long)session.maxContext());
+      if (answer.stop == StopReason::Pages)
+        std::fprintf(stderr,
+                     "(all %llu pages of keys and values are full; begin a new "
+                     "conversation, or ask for more with --kv-tokens)\n",
+                     (unsigned long long)session.totalPages());
       if (answer.stop == StopReason::Interrupted)
         std::fputs("(interrupted)\n", stderr);
       if (answer.reply.malformedCalls != 0)

@@ -39,8 +39,9 @@ public:
   static Expected<Dialogue> create(Session &session, ChatTokenizer tokenizer,
                                    Options options);
 
-  /// The ids that the next turn would read. Input error, and nothing changed, when they are more than there is room for,
-  /// or a text is not UTF-8.
+  /// The ids that the next turn would read. TooLong or NoPages when they are more
+  /// than there is room for, input error when a text is not UTF-8; nothing has
+  /// changed after either.
   Expected<std::vector<int32_t>> prepare(std::vector<Message> messages) const;
 
   /// Reads the ids of prepare() and lets the model reply. Each piece of the reply goes to `onPiece`; `shouldStop` is asked

@@ -46,7 +46,10 @@ public:
              Session &session, const ChatTokenizer &tokenizer, Sampler sampler)
       : arguments(arguments), file(file), session(session),
         tokenizer(tokenizer), sampler(std::move(sampler)),
-        freePages(session.freePages()), hasPages(freePages != 0) {}
+        freePages(session.freePages()), mostTokens(session.maxContext()) {
+    if (hasPages())
+      mostTokens = std::min(mostTokens, freePages * session.plan().pageTokens);
+  }
 
   Status run() {
     choose();
@@ -96,23 +99,22 @@ private:
           renderConversation(file.conversationOf(question), arguments.wording));
       if (!ids)
         return ids.takeError();
-      if (ids->size() > session.maxContext()) {
+      if (ids->size() > mostTokens) {
         ++scores[question.kind][question.distance].skipped;
         ++next;
         continue;
       }
       work->prompt = std::move(*ids);
-      uint64_t pageTokens = std::max<uint64_t>(session.plan().pageTokens, 1);
-      uint64_t most = std::min(work->prompt.size() + arguments.maxTokens,
-                               session.maxContext());
-      work->pages = hasPages ? (most + pageTokens - 1) / pageTokens : 0;
-      if (work->pages > freePages && !works.empty())
+      uint64_t pageTokens = session.plan().pageTokens;
+      uint64_t most =
+          std::min(work->prompt.size() + arguments.maxTokens, mostTokens);
+      work->pages = hasPages() ? (most + pageTokens - 1) / pageTokens : 0;
+      if (work->pages > freePages)
         break; // when others have finished
       auto slot = session.open();
       if (!slot)
         return slot.takeError();
       work->slot = *slot;
-      work->pages = std::min(work->pages, freePages);
       freePages -= work->pages;
       works.push_back(std::move(work));
       ++next;
@@ -180,7 +182,7 @@ private:
         return pieces.takeError();
       work.next = *id;
       work.isDone = ++work.numWritten == arguments.maxTokens ||
-                    session.length(work.slot) == session.maxContext();
+                    session.length(work.slot) == mostTokens;
     }
     return Status::ok();
   }
@@ -229,13 +231,15 @@ private:
                  isTerminal && !isLast ? "   " : "\n");
   }
 
+  bool hasPages() const { return session.totalPages() != 0; }
+
   const EvaluateArguments &arguments;
   const QuestionFile &file;
   Session &session;
   const ChatTokenizer &tokenizer;
   Sampler sampler;
-  uint64_t freePages; ///< that no question in work may come to need
-  bool hasPages;
+  uint64_t freePages;  ///< that no question in work may come to need
+  uint64_t mostTokens; ///< of a question and its reply
 
   std::vector<const Question *> chosen;
   size_t next = 0; ///< of the chosen
@@ -285,8 +289,8 @@ Status printTable(const ScoreTable &scores) {
   }
   if (skipped != 0)
     text += std::to_string(skipped) +
-            " questions are longer than the planned context and were not "
-            "asked\n";
+            " questions are longer than the planned context, or than there "
+            "are pages for, and were not asked\n";
   return print(text);
 }
 
@@ -371,7 +375,7 @@ Status evaluateCommand(const EvaluateArguments &arguments) {
   if (all.asked == 0)
     return inputError(arguments.questionsFile +
                       ": no question was asked; look at --kind, "
-                      "--max-distance and the planned context");
+                      "--max-distance, --kv-tokens and the planned context");
   if (arguments.failBelow && all.accuracy() < *arguments.failBelow)
     return inputError(format("%.2f %% of the answers are right; --fail-below "
                              "asks for %.2f %%",
