@@ -1,10 +1,10 @@
 //===- Buckets.h - Sizes of batches, and what has one place in all of them ===//
-// A batch runs in the smallest bucket that holds it. With 8 sequences, chunks of
-// 512 tokens: decode for 1, 2, 4, 8 sequences, prefill for 16, 64, 256, 512
+// A batch runs in the smallest bucket that holds it. With 8 sequences, chunks
+// of 512 tokens: decode for 1, 2, 4, 8 sequences, prefill for 16, 64, 256, 512
 // tokens, head for 1, 2, 4, 8 and 64 rows.
 //
-// Named buffers (ports) have one place whatever the bucket, large enough for all
-// of them: what one entry leaves there another finds.
+// Named buffers (ports) have one place whatever the bucket, large enough for
+// all of them: what one entry leaves there another finds.
 //===----------------------------------------------------------------------===//
 #pragma once
 

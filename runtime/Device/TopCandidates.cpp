@@ -1,4 +1,4 @@
-//===- TopCandidates.cpp - mm1.top_candidates on the processor -----------------===//
+//===- TopCandidates.cpp - mm1.top_candidates on the processor ------------===//
 #include "runtime/Device/TopCandidates.h"
 #include "runtime/Support/Candidates.h"
 

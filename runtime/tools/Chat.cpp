@@ -1,13 +1,14 @@
-//===- Chat.cpp - mm1-run chat -------------------------------------------------===//
+//===- Chat.cpp - mm1-run chat --------------------------------------------===//
 // A conversation on the terminal, from a pipe, or from the command line:
 //
 //   > What is the code of Oslo?
 //   418
 //   > /reset
 //
-// Replies go to stdout as they come, everything else to stderr. A message that cannot be taken (too long for what is left
-// of the context, not UTF-8, an unknown command) is refused with one line and the conversation goes on; from a pipe the
-// exit code tells in the end.
+// Replies go to stdout as they come, everything else to stderr. A message that
+// cannot be taken (too long for what is left of the context, not UTF-8, an
+// unknown command) is refused with one line and the conversation goes on; from
+// a pipe the exit code tells in the end.
 #include "runtime/Support/MappedFile.h"
 #include "runtime/Text/ChatFile.h"
 #include "runtime/tools/ChatTerminal.h"

@@ -1,4 +1,4 @@
-//===- Describe.cpp - mm1-run describe -----------------------------------------===//
+//===- Describe.cpp - mm1-run describe ------------------------------------===//
 #include "runtime/tools/Commands.h"
 
 #include <cstdio>

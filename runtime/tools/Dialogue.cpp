@@ -1,4 +1,4 @@
-//===- Dialogue.cpp - A conversation that a session keeps ----------------------===//
+//===- Dialogue.cpp - A conversation that a session keeps -----------------===//
 #include "runtime/tools/Dialogue.h"
 
 #include <algorithm>

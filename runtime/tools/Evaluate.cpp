@@ -1,8 +1,10 @@
-//===- Evaluate.cpp - mm1-run evaluate -----------------------------------------===//
-// Asks questions with known answers, greedily, as many at once as the plan has sequences for: one that has its answer
-// makes room for the next. Each step reads a piece of the prompts that wait, then writes a token of every reply in work.
-// The pieces of a prompt do not depend on its neighbours, so a reply does not either, to the bit. Other pieces
-// (--prefill-chunk) change no more than rounding.
+//===- Evaluate.cpp - mm1-run evaluate ------------------------------------===//
+// Asks questions with known answers, greedily, as many at once as the plan has
+// sequences for: one that has its answer makes room for the next. Each step
+// reads a piece of the prompts that wait, then writes a token of every reply in
+// work. The pieces of a prompt do not depend on its neighbours, so a reply does
+// not either, to the bit. Other pieces (--prefill-chunk) change no more than
+// rounding.
 #include "runtime/Support/MappedFile.h"
 #include "runtime/Support/WriteFile.h"
 #include "runtime/Text/ReplyDecoder.h"
@@ -75,7 +77,8 @@ public:
   }
 
 private:
-  /// Which questions to ask: those of the kind, not too far, and of each kind and distance the first ones.
+  /// Which questions to ask: those of the kind, not too far, and of each kind
+  /// and distance the first ones.
   void choose() {
     std::map<std::pair<std::string, uint64_t>, uint32_t> counts;
     for (const Question &question : file.questions) {
