@@ -69,6 +69,7 @@ void addPlan(OpPassManager &manager, const PipelineOptions &options) {
   plan::LowerToPlanOptions lower;
   lower.maxSequences = options.maxSequences;
   lower.maxContext = options.maxContext;
+  lower.kvTokens = options.kvTokens;
   lower.prefillTokens = options.prefillTokens;
   if (const Target *target = findTarget(options.target)) {
     const TargetFacts &facts = target->facts();
@@ -128,6 +129,10 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
                              defaults.maxSequences};
   Flag<int64_t> maxContext{*this, "max-context", "Most tokens of one sequence",
                            defaults.maxContext};
+  Flag<int64_t> kvTokens{*this, "kv-tokens",
+                         "Tokens that all sequences together have keys and "
+                         "values for",
+                         defaults.kvTokens};
   Flag<int64_t> prefillTokens{*this, "prefill-tokens",
                               "Most tokens of one prefill step",
                               defaults.prefillTokens};
@@ -167,6 +172,7 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
     options.tuning = tuning;
     options.maxSequences = maxSequences;
     options.maxContext = maxContext;
+    options.kvTokens = kvTokens;
     options.prefillTokens = prefillTokens;
     options.decodeBuckets = decodeBuckets;
     options.prefillBuckets = prefillBuckets;

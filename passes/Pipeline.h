@@ -40,7 +40,9 @@ struct PipelineOptions {
   std::string overrides;
   std::string tuning;
   int64_t maxSequences = 8;
-  int64_t maxContext = 4096;   // tokens of one sequence
+  int64_t maxContext = 4096; // tokens of one sequence
+  int64_t kvTokens =
+      0; // of all sequences together; 0: mm1-lower-to-plan's rule
   int64_t prefillTokens = 256; // tokens of one prefill step
   // Rising sizes, "1,4,8"; empty: powers (passes/Fuse/SpecializeBuckets.cpp).
   std::string decodeBuckets, prefillBuckets;

@@ -1,8 +1,9 @@
 //===- PlanWriter.h - From the plan dialect to plan.bin -------------------===//
 // Says in runtime/Artifact/plan.fbs what the module says in plan ops:
 //
-//   plan.launch @silu_0 (read %x : ..., write %y : ...) tasks = 1 unit = tokens per = 4
-//   ->  Step {args = [Arena Read 8192 (128 bytes), Arena Write 8320 (128 bytes)],
+//   plan.launch @silu_0 (read %x : ..., write %y : ...) tasks = 1 unit = tokens
+//       per = 4
+//   ->  Step {args = [Arena Read 8192 (128 bytes), Arena Write 8320 (128 bytes)]
 //             action = Launch {kernel = 3, grid = {1, Tokens, 4}, ...}}
 //
 // Modules, kernels, weights and states get the index of their place in the IR.

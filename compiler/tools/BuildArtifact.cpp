@@ -96,6 +96,9 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
                     arguments.compute + " --quant " + arguments.quant +
                     " --sequences " + std::to_string(arguments.sequences) +
                     " --context " + std::to_string(arguments.context) +
+                    (arguments.kvTokens
+                         ? " --kv-tokens " + std::to_string(*arguments.kvTokens)
+                         : "") +
                     " --prefill-tokens " +
                     std::to_string(arguments.prefillTokens) + " -o OUTPUT";
   options.selfTestTolerance = selfTestTolerance(arguments.compute);

@@ -39,6 +39,9 @@ struct CompileArguments {
   int64_t gpus = 1;
   int64_t sequences = 8;
   int64_t context = 0; ///< 0: what the model says, at most 32768
+  /// Tokens that all sequences together have keys and values for; without it
+  /// mm1-lower-to-plan's rule decides.
+  std::optional<int64_t> kvTokens;
   int64_t prefillTokens = 512;
   std::string decodeBuckets, prefillBuckets; ///< "1,4"; empty: powers
   uint64_t memoryBytes = uint64_t(2) << 30;

@@ -77,6 +77,8 @@ Status compileCommand(const CompileArguments &arguments) {
   if (wantsArtifact && arguments.output.empty())
     return usageError(
         "compile needs -o FOLDER for the artifact, or --emit=STAGE for text");
+  if (arguments.kvTokens == 0)
+    return usageError("--kv-tokens must be at least 1");
   if (arguments.target == "cpu" && arguments.emit == "cuda")
     return usageError("--emit=cuda needs a GPU: add --target sm_90a or sm_80");
   const bool isCPUStage =
@@ -125,6 +127,7 @@ Status compileCommand(const CompileArguments &arguments) {
       arguments.context > 0
           ? arguments.context
           : std::min<int64_t>(config->maxPositionEmbeddings, kDefaultContext);
+  options.kvTokens = arguments.kvTokens.value_or(options.kvTokens);
   options.prefillTokens = arguments.prefillTokens;
   options.decodeBuckets = arguments.decodeBuckets;
   options.prefillBuckets = arguments.prefillBuckets;

@@ -27,7 +27,7 @@ CLI::Option *addParsed(CLI::App *app, const std::string &flags, T &value,
               throw CLI::ValidationError(parsed.error().message);
             if (*parsed > uint64_t(INT64_MAX))
               throw CLI::ValidationError("'" + text + "' is too large");
-            value = static_cast<decltype(uint64_t(*parsed))>(*parsed);
+            value = T(*parsed);
           },
           help)
       ->type_name("SIZE")
@@ -131,6 +131,9 @@ int main(int argc, char **argv) {
             "Sequences at once, at most", "8");
   addParsed(compileApp, "--context", compile.context, parseCount,
             "Tokens of one sequence, at most", "the model's, up to 32K");
+  addParsed(compileApp, "--kv-tokens", compile.kvTokens, parseCount,
+            "Tokens that all sequences together have keys and values for",
+            "a context for each, but at most 1M or one context");
   addParsed(compileApp, "--prefill-tokens", compile.prefillTokens, parseCount,
             "Tokens of one prefill step, at most", "512");
   compileApp->add_option(

@@ -182,7 +182,7 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     builder.setInsertionPointToStart(module.getBody());
     LimitsOp::create(
         builder, module.getLoc(), maxSequences, maxContext, prefillTokens,
-        *pageTokens, maxSequences * sizes.pageColumns, arenaBytes,
+        *pageTokens, ceilDiv(numKVTokens(*pageTokens), *pageTokens), arenaBytes,
         candidates == ports.end() ? 1 : candidates->second.type.getDimSize(1),
         pageImage, spareUnits, spareUnits,
         ArrayRef<int64_t>{1, 1, ranks ? ranks.getInt() : 1});
@@ -191,6 +191,17 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     module->setAttr("plan.metrics",
                     toAttribute(planMetrics(module), &getContext()));
     return success();
+  }
+
+  /// Tokens to have pages for. By default whole contexts of all sequences, but
+  /// no more than kMostKVTokens when one context needs less: a server of many
+  /// long contexts rarely has all of them full, and pages are memory at load.
+  int64_t numKVTokens(int64_t pageTokens) const {
+    constexpr int64_t kMostKVTokens = int64_t(1) << 20;
+    if (kvTokens != 0)
+      return kvTokens;
+    int64_t context = llvm::alignTo(maxContext, pageTokens);
+    return std::min(maxSequences * context, std::max(context, kMostKVTokens));
   }
 
   LogicalResult checkOptions(ModuleOp module) {
@@ -204,6 +215,9 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
       if (value < 1 || value > kMost)
         return module.emitError() << "expects " << name << " between 1 and "
                                   << kMost << ", found " << value;
+    if (kvTokens < 0 || kvTokens > INT32_MAX) // pages are units of plan.bin
+      return module.emitError() << "expects kv-tokens between 0 and "
+                                << INT32_MAX << ", found " << int64_t(kvTokens);
     return success();
   }
 

@@ -39,6 +39,8 @@ def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
   let options = [
     Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences in a batch: slots of lightning state">,
     Option<"maxContext", "max-context", "int64_t", "4096", "Most tokens of one sequence">,
+    Option<"kvTokens", "kv-tokens", "int64_t", "0",
+           "Tokens that all sequences together have keys and values for; 0: a context for each, up to 1048576 or one context">,
     Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">,
     Option<"device", "device", "std::string", "\"cpu\"", "cpu, or the architecture of a GPU">,
     Option<"pageImage", "page-image", "std::string", "\"cpu-1\"", "How keys and values lie in a page">,

@@ -1,8 +1,9 @@
 //===- PlanMetrics.h - What a plan costs ----------------------------------===//
 // Read from the IR, so that a golden test can hold the figures:
 //
-//   module attributes {plan.metrics = {arena_bytes = 98304 : i64, kernels = 14 : i64, launches_per_token = 23 : i64,
-//                      weight_bytes_per_token = {attention = 98304 : i64, experts = 73728 : i64, ...}, ...}}
+//   module attributes {plan.metrics = {arena_bytes = 98304 : i64,
+//       kernels = 14 : i64, launches_per_token = 23 : i64,
+//       weight_bytes_per_token = {attention = 98304 : i64, ...}, ...}}
 //
 // "Per token" is one decode step of one sequence, up to its candidates: entry
 // decode_1. Weight bytes are what kernels read at most; that is the bound on

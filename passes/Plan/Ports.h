@@ -1,6 +1,6 @@
 //===- Ports.h - Named buffers, which have one place in all buckets -------===//
-// Named buffers (ports) have one place whatever the bucket, large enough for all
-// of them: what one entry leaves there another finds.
+// Named buffers (ports) have one place whatever the bucket, large enough for
+// all of them: what one entry leaves there another finds.
 //===----------------------------------------------------------------------===//
 #pragma once
 

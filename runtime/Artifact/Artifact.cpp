@@ -1,6 +1,7 @@
-//===- Artifact.cpp - Open a compiled model ------------------------------------===//
-// Order of the checks: the manifest; size and hash of every other file; the plan; the weights against the plan. A
-// damaged file is thus reported as damaged, not as the nonsense that it says.
+//===- Artifact.cpp - Open a compiled model -------------------------------===//
+// Order of the checks: the manifest; size and hash of every other file; the
+// plan; the weights against the plan. A damaged file is thus reported as
+// damaged, not as the nonsense that it says.
 #include "runtime/Artifact/Artifact.h"
 #include "runtime/Support/Json.h"
 #include "runtime/Support/MappedFile.h"

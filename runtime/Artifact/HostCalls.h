@@ -1,10 +1,10 @@
-//===- HostCalls.h - What a plan may call by name ------------------------------===//
+//===- HostCalls.h - What a plan may call by name -------------------------===//
 // plan.host_call names a function of the runtime, and the compiler and the
 // device must agree in what it takes: buffers in order, and numbers besides.
 //
 //   "top_candidates"   mm1.top_candidates on the processor. Buffers: logits,
 //                      mask, counts, inverse temperatures, values, ids, sums.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include <cstdint>

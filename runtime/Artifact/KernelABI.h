@@ -1,7 +1,8 @@
-//===- KernelABI.h - How a CPU kernel is called ---------------------------------===//
-// The contract between the code that compiler/Codegen/CPU generates and the cpu device that runs it. A kernel module is
-// a shared library that needs nothing; its kernels are C functions of this one type.
-//===----------------------------------------------------------------------------===//
+//===- KernelABI.h - How a CPU kernel is called ---------------------------===//
+// The contract between the code that compiler/Codegen/CPU generates and the cpu
+// device that runs it. A kernel module is a shared library that needs nothing;
+// its kernels are C functions of this one type.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include <cstdint>
@@ -20,10 +21,13 @@ enum KernelDim : uint32_t {
   kNumKernelDims = 3,
 };
 
-/// \param buffers  one pointer per argument: the cluster's inputs, then its outputs (but not updated states), 64-byte aligned
+/// \param buffers  one pointer per argument: the cluster's inputs, then its
+/// outputs (but not updated states), 64-byte aligned
 /// \param dims     kNumKernelDims sizes
-/// \param begin,end  the tasks to run: any partition of the grid gives the same bytes
-/// \param scratch  64-byte aligned memory of the calling thread, Kernel.scratch_bytes long, content undefined
+/// \param begin,end  the tasks to run: any partition of the grid gives the same
+/// bytes
+/// \param scratch  64-byte aligned memory of the calling thread,
+/// Kernel.scratch_bytes long, content undefined
 using KernelFunction = void (*)(void *const *buffers, const int64_t *dims,
                                 int64_t begin, int64_t end, void *scratch);
 

@@ -1,4 +1,4 @@
-//===- Manifest.cpp - manifest.json of an artifact -----------------------------===//
+//===- Manifest.cpp - manifest.json of an artifact ------------------------===//
 #include "runtime/Artifact/Manifest.h"
 #include "runtime/Artifact/KernelABI.h"
 #include "runtime/Support/Json.h"

@@ -1,23 +1,28 @@
-//===- Manifest.h - manifest.json of an artifact -------------------------------===//
-// What was built, by which version, for whom, and the hash of every file. A person can read it:
+//===- Manifest.h - manifest.json of an artifact --------------------------===//
+// What was built, by which version, for whom, and the hash of every file. A
+// person can read it:
 //
 //   { "format": "mm1-artifact",
-//     "version": "0.2.0",                     mm1c's; mm1-run takes its own and the previous minor version,
-//                                             from 0.2 on
-//     "kernel_abi": 2,                        kKernelABIVersion
-//     "command": "mm1c compile ...",          optional: what to type to build it again
+//     "version": "0.2.0",              mm1c's; mm1-run takes its own and the
+//                                      previous minor version, from 0.2 on
+//     "kernel_abi": 2,                 kKernelABIVersion
+//     "command": "mm1c compile ...",   optional: what builds it again
 //     "target": {"device": "cpu", "levels": ["x86-64-v4-bf16", "x86-64-v3"]},
 //     "ranks": 1,
-//     "self_test": {"tolerance": 0.05},       optional, see Session/SelfTest.h
+//     "self_test": {"tolerance": 0.05},  optional, see Session/SelfTest.h
 //     "files": [
 //       {"path": "plan.bin", "bytes": 4096, "xxh3": "0123456789abcdef"},
-//       {"path": "weights/rank-0.safetensors", "bytes": 81920, "tensors": {"norm": "0123456789abcdef"}} ],
-//     ...                                     more for people: model, compute, quant, limits, memory, metrics
-//     "xxh3": "0123456789abcdef" }            of this text with these 16 digits as zeros
+//       {"path": "weights/rank-0.safetensors", "bytes": 81920,
+//        "tensors": {"norm": "0123456789abcdef"}} ],
+//     ...                              more for people: model, compute, quant,
+//                                      limits, memory, metrics
+//     "xxh3": "0123456789abcdef" }     of this text with these 16 digits as
+//                                      zeros
 //
-// Hashes are XXH3-64 in hexadecimal: they find damage, they do not stop an attacker. A large file that is written piece
-// by piece may have one hash per tensor instead of one for all.
-//===---------------------------------------------------------------------------===//
+// Hashes are XXH3-64 in hexadecimal: they find damage, they do not stop an
+// attacker. A large file that is written piece by piece may have one hash per
+// tensor instead of one for all.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"
@@ -54,8 +59,9 @@ struct Manifest {
         tensors; ///< hashes of a safetensors file's tensors
   };
 
-  /// Checks `text`; `origin` (the file) opens every message. Input error: not JSON, another format or version, a field
-  /// that is missing or of the wrong kind, a path that leaves the folder, a wrong hash.
+  /// Checks `text`; `origin` (the file) opens every message. Input error: not
+  /// JSON, another format or version, a field that is missing or of the wrong
+  /// kind, a path that leaves the folder, a wrong hash.
   static Expected<Manifest> parse(std::string_view text,
                                   std::string_view origin);
 

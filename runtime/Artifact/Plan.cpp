@@ -1,4 +1,4 @@
-//===- Plan.cpp - plan.bin after every check -----------------------------------===//
+//===- Plan.cpp - plan.bin after every check ------------------------------===//
 // First the FlatBuffers verifier (no offset leaves the file), then each number
 // against what it indexes or adds up to. Steps: PlanSteps.cpp.
 #include "runtime/Artifact/PlanReader.h"

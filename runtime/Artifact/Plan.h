@@ -1,16 +1,16 @@
-//===- Plan.h - plan.bin after every check -------------------------------------===//
+//===- Plan.h - plan.bin after every check --------------------------------===//
 // plan.bin is a FlatBuffer that anybody may have written. Plan::parse reads it
 // once, believes nothing, and gives plain structs whose indices, offsets and
 // sizes can be used without another check:
 //
 //   auto plan = Plan::parse(bytes, "m1.mm1/plan.bin");
 //   if (!plan)
-//     return plan.takeError(); // m1.mm1/plan.bin: entries[2].steps[7].kernel is
-//                              // 99; expected below 41
+//     return plan.takeError(); // m1.mm1/plan.bin: entries[2].steps[7].kernel
+//                              // is 99; expected below 41
 //   const Plan::Entry *entry = plan->bucket(EntryKind::Decode, 3, 3);
 //
 // The words are those of plan.fbs, which says what they mean.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/ElementType.h"
@@ -157,7 +157,8 @@ struct Plan {
   static Expected<Plan> parse(std::span<const std::byte> bytes,
                               std::string_view origin);
 
-  /// The entry of `kind` with the smallest limits that takes the batch, or null.
+  /// The entry of `kind` with the smallest limits that takes the batch, or
+  /// null.
   const Entry *bucket(EntryKind kind, uint32_t tokens,
                       uint32_t sequences) const;
   /// The port called `name`, or null.

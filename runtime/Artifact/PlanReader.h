@@ -1,8 +1,8 @@
-//===- PlanReader.h - Numbers of plan.bin against what they may be -------------===//
-// What Plan.cpp and PlanSteps.cpp share; nobody else includes it. A Reader keeps
-// the first problem, and each of its functions returns a value that is safe to
-// go on with.
-//===---------------------------------------------------------------------------===//
+//===- PlanReader.h - Numbers of plan.bin against what they may be --------===//
+// What Plan.cpp and PlanSteps.cpp share; nobody else includes it. A Reader
+// keeps the first problem, and each of its functions returns a value that is
+// safe to go on with.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/Plan.h"
@@ -74,7 +74,8 @@ public:
       fail(field, inQuotes(result) + " is there twice");
     return result;
   }
-  /// [offset, offset + bytes) lies in the arena and starts on a buffer boundary.
+  /// [offset, offset + bytes) lies in the arena and starts on a buffer
+  /// boundary.
   void range(const std::string &field, uint64_t offset, uint64_t bytes,
              uint64_t arenaBytes) {
     if (offset > arenaBytes || bytes > arenaBytes - offset)
@@ -98,7 +99,8 @@ inline std::string item(std::string_view list, size_t i) {
   return std::string(list) + "[" + std::to_string(i) + "]";
 }
 
-/// Fills plan.entries; everything that steps name has been read. (PlanSteps.cpp)
+/// Fills plan.entries; everything that steps name has been read.
+/// (PlanSteps.cpp)
 void readEntries(const fb::Plan &source, Plan &plan, Reader &reader);
 
 } // namespace mm1

@@ -1,4 +1,4 @@
-//===- PlanSteps.cpp - What entries do, read from plan.bin ---------------------===//
+//===- PlanSteps.cpp - What entries do, read from plan.bin ----------------===//
 #include "runtime/Artifact/PlanReader.h"
 
 #include <span>

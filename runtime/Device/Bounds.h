@@ -1,8 +1,8 @@
-//===- Bounds.h - What a device can do at best ---------------------------------===//
-// Two bounds hold whatever the code: bytes read from memory, and multiply-adds in
-// registers. Both are measured with the workers that the model has, in the same
-// run, because machines are often shared.
-//===---------------------------------------------------------------------------===//
+//===- Bounds.h - What a device can do at best ----------------------------===//
+// Two bounds hold whatever the code: bytes read from memory, and multiply-adds
+// in registers. Both are measured with the workers that the model has, in the
+// same run, because machines are often shared.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 namespace mm1 {

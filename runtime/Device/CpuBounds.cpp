@@ -1,4 +1,4 @@
-//===- CpuBounds.cpp - What this processor can do at best ----------------------===//
+//===- CpuBounds.cpp - What this processor can do at best -----------------===//
 #include "runtime/Device/CpuBounds.h"
 
 #include <algorithm>

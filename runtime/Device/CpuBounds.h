@@ -1,4 +1,4 @@
-//===- CpuBounds.h - What this processor can do at best ------------------------===//
+//===- CpuBounds.h - What this processor can do at best -------------------===//
 #pragma once
 
 #include "runtime/Device/Bounds.h"
@@ -11,8 +11,8 @@
 
 namespace mm1 {
 
-/// Streams a buffer through all threads, and runs each kind of multiply-add that
-/// kernels of a level use.
+/// Streams a buffer through all threads, and runs each kind of multiply-add
+/// that kernels of a level use.
 class CpuBounds final : public Bounds {
 public:
   /// Takes a buffer of 512 MiB; machine error when that is not there.

@@ -1,4 +1,4 @@
-//===- CpuDevice.cpp - Run a plan on this machine's processor ------------------===//
+//===- CpuDevice.cpp - Run a plan on this machine's processor -------------===//
 #include "runtime/Device/CpuDevice.h"
 #include "runtime/Device/CpuBounds.h"
 #include "runtime/Device/CpuLevel.h"
@@ -18,9 +18,9 @@ static std::string join(std::span<const std::string_view> names) {
   return text.empty() ? "none" : text;
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Loading
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Expected<std::unique_ptr<CpuDevice>> CpuDevice::create(const Options &options) {
   if (options.threads > kMaxThreads)
@@ -251,9 +251,9 @@ Expected<Device::Program> CpuDevice::addProgram(const Plan::Entry &entry) {
   return Program(programs.size() - 1);
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Steps
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Expected<StepBlock *> CpuDevice::step() {
   block.numRows = block.numSequences = block.numUpdates = 0;
@@ -364,9 +364,9 @@ Status CpuDevice::runAlone(Program number, uint32_t step, uint32_t tokens,
   return Status::ok();
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Memory
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 std::byte *CpuDevice::address(ArgKind kind, uint64_t index) const {
   switch (kind) {
@@ -404,9 +404,9 @@ Expected<Device::Ticket> CpuDevice::clear(void *at, uint64_t sizeBytes) {
   return ++lastTicket;
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // About itself
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 std::string CpuDevice::describe() const {
   return "cpu " + chosenLevel + ", " + std::to_string(numThreads) +

@@ -1,4 +1,4 @@
-//===- CpuDevice.h - Run a plan on this machine's processor --------------------===//
+//===- CpuDevice.h - Run a plan on this machine's processor ---------------===//
 // Memory is anonymous memory on huge pages where the system has them; kernels
 // come from a library by dlopen; programs are walked by a ThreadPool. A step is
 // done when enqueue() returns: its block is spread over the plan's ports, the
@@ -6,7 +6,7 @@
 // come out whatever the number of threads.
 //
 //   auto device = CpuDevice::create({.threads = 2});
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Device/CpuMemory.h"

@@ -1,4 +1,4 @@
-//===- CpuMemory.cpp - Zeroed memory on huge pages -----------------------------===//
+//===- CpuMemory.cpp - Zeroed memory on huge pages ------------------------===//
 #include "runtime/Device/CpuMemory.h"
 
 #include <cerrno>

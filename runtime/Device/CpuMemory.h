@@ -1,4 +1,4 @@
-//===- CpuMemory.h - Zeroed memory on huge pages -------------------------------===//
+//===- CpuMemory.h - Zeroed memory on huge pages --------------------------===//
 #pragma once
 
 #include "runtime/Support/Expected.h"
@@ -36,8 +36,8 @@ private:
   uint64_t bytes = 0;
 };
 
-/// What the system says it could hand out without swapping, in bytes; UINT64_MAX
-/// when it does not say.
+/// What the system says it could hand out without swapping, in bytes;
+/// UINT64_MAX when it does not say.
 uint64_t availableMemory();
 
 } // namespace mm1

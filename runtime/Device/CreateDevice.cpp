@@ -1,4 +1,4 @@
-//===- CreateDevice.cpp - The device a user asks for ---------------------------===//
+//===- CreateDevice.cpp - The device a user asks for ----------------------===//
 #include "runtime/Device/CreateDevice.h"
 
 #include <algorithm>

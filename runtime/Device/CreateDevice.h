@@ -1,11 +1,11 @@
-//===- CreateDevice.h - The device a user asks for -----------------------------===//
+//===- CreateDevice.h - The device a user asks for ------------------------===//
 // `mm1-run --device NAME`:
 //
 //   auto       the one that the artifact was compiled for
 //   cpu        CpuDevice.h
 //   cuda       a GPU
 //   emulated   a GPU's driver on the processor, for tests
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Device/CpuDevice.h"

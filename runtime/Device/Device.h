@@ -1,4 +1,4 @@
-//===- Device.h - Where a plan runs --------------------------------------------===//
+//===- Device.h - Where a plan runs ---------------------------------------===//
 // What the session asks of a machine. All that costs time or memory happens
 // before the first token; then work is given and waited for later, so that a
 // device with a queue of its own always has the next step in it:
@@ -13,10 +13,10 @@
 //   Device::Ticket ticket = *device->enqueue(decode, block);
 //   const StepResult &result = **device->wait(ticket);       // tokens
 //
-// From step() on nothing allocates or locks. Addresses belong to the device: the
-// host reads and writes them through read() and write() only. One thread calls a
-// device at a time.
-//===---------------------------------------------------------------------------===//
+// From step() on nothing allocates or locks. Addresses belong to the device:
+// the host reads and writes them through read() and write() only. One thread
+// calls a device at a time.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/Artifact.h"
@@ -38,7 +38,8 @@ class Device {
 public:
   /// A bucket that was prepared.
   using Program = uint32_t;
-  /// Grows with each enqueue() or copy; what waits for one waits for all before.
+  /// Grows with each enqueue() or copy; what waits for one waits for all
+  /// before.
   using Ticket = uint64_t;
 
   struct Progress {
@@ -70,13 +71,13 @@ public:
 
   virtual ~Device() = default;
 
-  //===------------------------------ Loading --------------------------------===//
+  //===----------------------------- Loading ------------------------------===//
 
-  /// Takes memory for states and arena, finds every kernel of the plan and makes
-  /// its weights readable; once, before all that follows, and `artifact` must
-  /// outlive the device. Machine error: no kernels for this machine, not enough
-  /// memory, the disk fails; input error: a kernel is missing; usage error:
-  /// stopped by onProgress.
+  /// Takes memory for states and arena, finds every kernel of the plan and
+  /// makes its weights readable; once, before all that follows, and `artifact`
+  /// must outlive the device. Machine error: no kernels for this machine, not
+  /// enough memory, the disk fails; input error: a kernel is missing; usage
+  /// error: stopped by onProgress.
   virtual Status load(const Artifact &artifact, const LoadOptions &options) = 0;
 
   /// Prepares an entry of the loaded plan; its limits are the program's. Input
@@ -87,7 +88,7 @@ public:
   /// anything in. After the last addProgram().
   virtual Status warmUp() = 0;
 
-  //===------------------------------- Steps ---------------------------------===//
+  //===------------------------------ Steps -------------------------------===//
 
   /// Steps that may be in flight beyond the one that is waited for.
   virtual uint32_t runAhead() const = 0;
@@ -95,15 +96,15 @@ public:
   /// A block to fill; waits for the oldest step when all blocks are in flight.
   /// Machine error when the device is lost.
   virtual Expected<StepBlock *> step() = 0;
-  /// Runs a program on the block that step() gave last. Usage error, and nothing
-  /// done, when the block does not fit the program's limits.
+  /// Runs a program on the block that step() gave last. Usage error, and
+  /// nothing done, when the block does not fit the program's limits.
   virtual Expected<Ticket> enqueue(Program program, StepBlock &block) = 0;
   virtual bool isDone(Ticket ticket) const = 0;
   /// Ends when the step is done. The result is valid until runAhead() + 1 more
   /// steps are enqueued.
   virtual Expected<const StepResult *> wait(Ticket ticket) = 0;
-  /// Rows of logits of the last step that was waited for, which made them; valid
-  /// until the next enqueue().
+  /// Rows of logits of the last step that was waited for, which made them;
+  /// valid until the next enqueue().
   virtual Expected<LogitsView> logits(uint32_t first, uint32_t count) = 0;
 
   /// Runs one step of a program's entry by itself, to its end, for checks: its
@@ -111,7 +112,7 @@ public:
   virtual Status runAlone(Program program, uint32_t step, uint32_t tokens,
                           uint32_t sequences) = 0;
 
-  //===------------------------------- Memory --------------------------------===//
+  //===------------------------------ Memory ------------------------------===//
 
   /// The device address of an arena offset, a weight or the first unit of a
   /// state, as Plan::Arg has them.
@@ -129,7 +130,7 @@ public:
   /// Ends when the work of a ticket is done.
   virtual Status finish(Ticket ticket) = 0;
 
-  //===--------------------------- About itself ------------------------------===//
+  //===--------------------------- About itself ---------------------------===//
 
   /// For people: "cpu x86-64-v4-bf16, 2 threads".
   virtual std::string describe() const = 0;

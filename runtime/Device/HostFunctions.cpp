@@ -1,4 +1,4 @@
-//===- HostFunctions.cpp - What a plan may call by name ------------------------===//
+//===- HostFunctions.cpp - What a plan may call by name -------------------===//
 #include "runtime/Device/HostFunctions.h"
 #include "runtime/Device/TopCandidates.h"
 

@@ -1,7 +1,7 @@
-//===- HostFunctions.h - What a plan may call by name --------------------------===//
+//===- HostFunctions.h - What a plan may call by name ---------------------===//
 // The functions of runtime/Artifact/HostCalls.h as the cpu device has them: it
 // runs them as tasks of its thread pool, like kernels.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/KernelABI.h"

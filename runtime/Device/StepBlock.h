@@ -1,15 +1,15 @@
-//===- StepBlock.h - What a step is told, and what it says ---------------------===//
-// All that varies from step to step lies in one block, so that a device can take
-// it in one copy and keep everything else as it is:
+//===- StepBlock.h - What a step is told, and what it says ----------------===//
+// All that varies from step to step lies in one block, so that a device can
+// take it in one copy and keep everything else as it is:
 //
 //   block.rows[0] = {.token = 17, .position = 64, .slot = 3, .newPage = 9};
 //   block.starts = 0 1                  // one sequence of one token
-//   block.updates[0] = {.slot = 3, .candidates = 40, ...}   // only when it changed
+//   block.updates[0] = {.slot = 3, .candidates = 40, ...}  // when it changed
 //
 // The device writes the plan's input ports from it: tokens, positions, starts,
 // slots, the rows of the head, what each row's candidates are to be; and it
 // appends page 9 to the page table of slot 3, which then has two.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Support/Candidates.h"

@@ -1,4 +1,4 @@
-//===- ThreadPool.cpp - Walk a list of launches with N threads -----------------===//
+//===- ThreadPool.cpp - Walk a list of launches with N threads ------------===//
 #include "runtime/Device/ThreadPool.h"
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace mm1 {
 namespace {
 
 constexpr uint64_t kScratchAlignment = 64;
-// Long enough for sampling a token, short enough not to be noticed by others on the machine.
+// Long enough for sampling a token, short enough not to be noticed by others on
+// the machine.
 constexpr uint32_t kSpinNs = 50'000;
 // With more threads than CPUs the one we wait for may need ours.
 constexpr uint32_t kCrowdedSpinNs = 1'000;
@@ -156,7 +157,8 @@ void ThreadPool::run(std::span<Step> list, const int64_t *stepDims) {
   }
 }
 
-/// Opens the first step from `step` on that has tasks, or ends the run. Called by one thread, between launches.
+/// Opens the first step from `step` on that has tasks, or ends the run. Called
+/// by one thread, between launches.
 void ThreadPool::open(uint32_t step) {
   while (step < numSteps && steps[step].tasks == 0)
     ++step;
@@ -173,7 +175,8 @@ void ThreadPool::open(uint32_t step) {
   }
 }
 
-/// Claims some of the tasks that `seen` offers and runs them; false when another thread was faster.
+/// Claims some of the tasks that `seen` offers and runs them; false when
+/// another thread was faster.
 bool ThreadPool::claimAndRun(Worker &self, uint64_t seen) {
   uint32_t unclaimed = unclaimedOf(seen), threads = uint32_t(workers.size());
   // Two thirds of an even share: neighbouring tasks read neighbouring weights,
@@ -187,7 +190,8 @@ bool ThreadPool::claimAndRun(Worker &self, uint64_t seen) {
   if (!word.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel,
                                   std::memory_order_relaxed))
     return false;
-  // Until our tasks are reported as finished this launch stays open, and so do the fields of run().
+  // Until our tasks are reported as finished this launch stays open, and so do
+  // the fields of run().
   uint32_t index = generationOf(seen) - firstGeneration;
   Step &step = steps[index];
   int64_t begin = int64_t(step.tasks) - unclaimed;
@@ -215,7 +219,8 @@ void ThreadPool::waitForChange(uint64_t seen) {
       pause();
     }
   } while (nowNs() - start < spinNs);
-  // Ordered against open(): either it sees us among the sleepers, or we see its word.
+  // Ordered against open(): either it sees us among the sleepers, or we see its
+  // word.
   sleepers.fetch_add(1);
   uint32_t ticket = wakeups.load();
   if (word.load() == seen)

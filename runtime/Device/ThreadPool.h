@@ -1,15 +1,20 @@
-//===- ThreadPool.h - Walk a list of launches with N threads -------------------===//
-// The cpu device's engine. A launch is a kernel and a number of tasks; all threads, the calling one too, claim pieces of
-// the tasks until none is left, and whoever finishes the last task opens the next launch:
+//===- ThreadPool.h - Walk a list of launches with N threads --------------===//
+// The cpu device's engine. A launch is a kernel and a number of tasks; all
+// threads, the calling one too, claim pieces of the tasks until none is left,
+// and whoever finishes the last task opens the next launch:
 //
-//   word = [ generation | tasks not claimed ]     one atomic word, claimed from by compare-and-swap
+//   word = [ generation | tasks not claimed ]   one atomic word, claimed from
+//                                               by compare-and-swap
 //
-// The generation says which launch a claim belongs to, so a thread that was away (the system gave its core to somebody
-// else) never delays a launch in which it holds no task: with more threads than cores the pool gets slow, not stuck.
-// Pieces shrink as the tasks run out (guided self-scheduling, Polychronopoulos and Kuck 1987).
+// The generation says which launch a claim belongs to, so a thread that was
+// away (the system gave its core to somebody else) never delays a launch in
+// which it holds no task: with more threads than cores the pool gets slow, not
+// stuck. Pieces shrink as the tasks run out (guided self-scheduling,
+// Polychronopoulos and Kuck 1987).
 //
-// Idle threads spin for some microseconds, then sleep; run() allocates nothing and takes no lock.
-//===---------------------------------------------------------------------------===//
+// Idle threads spin for some microseconds, then sleep; run() allocates nothing
+// and takes no lock.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/KernelABI.h"
@@ -35,8 +40,8 @@ public:
     void *const *buffers;
     uint32_t tasks;     ///< 0: nothing to do
     uint32_t grain = 0; ///< most tasks claimed at once; 0: the pool decides
-    uint64_t wallNs =
-        0; ///< with profiling: from opening to the last task's end, over all runs
+    /// With profiling: from opening to the last task's end, over all runs.
+    uint64_t wallNs = 0;
     uint64_t runs = 0; ///< with profiling
   };
   /// Time of all threads since the last reset, measured only with profiling.
@@ -46,14 +51,16 @@ public:
     uint64_t runs = 0;
   };
 
-  /// Starts threads - 1 threads beside the calling one, each with `scratchBytes` of memory for kernels. They are tied to
-  /// one CPU each when the pool takes every CPU it may use, and left to the system otherwise. Machine error when a
-  /// thread or the memory is refused.
+  /// Starts threads - 1 threads beside the calling one, each with
+  /// `scratchBytes` of memory for kernels. They are tied to one CPU each when
+  /// the pool takes every CPU it may use, and left to the system otherwise.
+  /// Machine error when a thread or the memory is refused.
   static Expected<std::unique_ptr<ThreadPool>>
   create(uint32_t threads, uint64_t scratchBytes, bool profiling);
   ~ThreadPool();
 
-  /// Runs the steps in order, each with all its tasks done before the next begins. Not for two callers at a time.
+  /// Runs the steps in order, each with all its tasks done before the next
+  /// begins. Not for two callers at a time.
   void run(std::span<Step> steps, const int64_t *dims);
 
   uint32_t threads() const { return uint32_t(workers.size()); }

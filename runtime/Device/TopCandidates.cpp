@@ -1,4 +1,4 @@
-//===- TopCandidates.cpp - mm1.top_candidates on the processor -----------------===//
+//===- TopCandidates.cpp - mm1.top_candidates on the processor ------------===//
 #include "runtime/Device/TopCandidates.h"
 #include "runtime/Support/Candidates.h"
 
@@ -65,42 +65,51 @@ private:
   int64_t vocabulary;
 };
 
-/// The best keys so far, the worst of them in front.
+/// The best keys so far. New ones are kept aside until there are as many again,
+/// and then half of all goes: that costs less than keeping an order.
 class BestKeys {
 public:
   explicit BestKeys(int64_t most) : most(most) {}
 
   /// Whether a group with this maximum may hold a better key than ours. Equal
   /// logits come in order of ids, and the lower one is kept.
-  bool mayTake(float maximum) const {
-    return size < most || !(maximum <= worst);
-  }
+  bool mayTake(float maximum) const { return !isFull || !(maximum <= worst); }
   void take(float logit, int32_t id) {
     uint64_t key = candidateKey(logit, id);
-    if (size == most) {
-      if (key >= keys[0])
-        return;
-      std::pop_heap(keys, keys + size--);
-    }
-    keys[size++] = key;
-    std::push_heap(keys, keys + size);
-    worst = logitOf(keys[0]);
+    if (isFull && key >= worstKey)
+      return;
+    keys[count++] = key;
+    if (count == 2 * most || (count == most && !isFull))
+      drop();
   }
-  void sort() { std::sort_heap(keys, keys + size); }
-
-  int64_t size = 0;
-  uint64_t keys[kMostCandidates];
+  /// Sorts the best, and returns how many there are.
+  int64_t finish() {
+    if (count > most)
+      drop();
+    std::sort(keys, keys + count);
+    return count;
+  }
+  int32_t id(int64_t i) const { return idOfKey(keys[i]); }
 
 private:
-  static float logitOf(uint64_t key) {
-    uint32_t ascending = ~uint32_t(key >> 32);
-    return ascending == 0 ? std::numeric_limits<float>::quiet_NaN()
-                          : std::bit_cast<float>(ascending & 0x80000000u
-                                                     ? ascending & 0x7fffffffu
-                                                     : ~ascending);
+  /// Keeps the best `most`.
+  void drop() {
+    std::nth_element(keys, keys + most - 1, keys + count);
+    count = most;
+    isFull = true;
+    worstKey = keys[most - 1];
+    uint32_t ascending = ~uint32_t(worstKey >> 32);
+    worst = ascending == 0 ? std::numeric_limits<float>::quiet_NaN()
+                           : std::bit_cast<float>(ascending & 0x80000000u
+                                                      ? ascending & 0x7fffffffu
+                                                      : ~ascending);
   }
-  int64_t most;
+
+  int64_t most, count = 0;
+  bool isFull = false;
+  uint64_t worstKey = 0;
   float worst = 0;
+  uint64_t keys[2 * kMostCandidates];
 };
 
 /// Fills `best`; true when a logit that counts is NaN.
@@ -169,17 +178,17 @@ void topCandidates(void *const *buffers, const int64_t *, int64_t begin,
     int64_t count = std::clamp<int64_t>(counts[r], 1, numbers[kTopCount]);
     BestKeys best(count);
     bool hasNaN = findBest(row, best);
-    best.sort();
+    int64_t found = best.finish();
     float *rowValues = values + r * numbers[kTopValuesStride];
     int32_t *rowIds = ids + r * numbers[kTopIdsStride];
     for (int64_t i = 0; i < numbers[kTopCount]; ++i) {
-      rowIds[i] = i < best.size ? idOfKey(best.keys[i]) : -1;
-      rowValues[i] = i < best.size ? x[rowIds[i]] : 0;
+      rowIds[i] = i < found ? best.id(i) : -1;
+      rowValues[i] = i < found ? x[rowIds[i]] : 0;
     }
     float *sum = sums + r * numbers[kTopSumsStride];
-    sum[0] = best.size != 0 ? rowValues[0] : -kInfinity;
+    sum[0] = found != 0 ? rowValues[0] : -kInfinity;
     sum[1] = hasNaN ? std::numeric_limits<float>::quiet_NaN()
-             : count > 1 && best.size != 0
+             : count > 1 && found != 0
                  ? float(sumWeights(row, sum[0], scales[r]))
                  : 0;
   }

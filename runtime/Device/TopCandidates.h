@@ -1,11 +1,11 @@
-//===- TopCandidates.h - mm1.top_candidates on the processor -------------------===//
-// The cpu device's part of choosing tokens, called as kernels are (KernelABI.h),
-// so that the thread pool runs it: one task is one row.
+//===- TopCandidates.h - mm1.top_candidates on the processor --------------===//
+// The cpu device's part of choosing tokens, called as kernels are
+// (KernelABI.h), so that the thread pool runs it: one task is one row.
 //
 // Rows are read 32 logits at a time, a word of the mask. Only a group whose
-// maximum can still enter the list is looked at one by one; of 200,000 logits in
-// no order these are some hundreds.
-//===---------------------------------------------------------------------------===//
+// maximum can still enter the list is looked at one by one; of 200,000 logits
+// in no order these are some hundreds.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/HostCalls.h"

@@ -1,4 +1,4 @@
-//===- WeightMemory.cpp - Where the cpu's kernels read weights -----------------===//
+//===- WeightMemory.cpp - Where the cpu's kernels read weights ------------===//
 #include "runtime/Device/WeightMemory.h"
 
 #include <algorithm>
@@ -66,7 +66,8 @@ void copyPieces(void *const *buffers, const int64_t *, int64_t begin,
   }
 }
 
-/// Brings a mapped tensor's pages into our tables where memory has room for them.
+/// Brings a mapped tensor's pages into our tables where memory has room for
+/// them.
 void prepareMapped(std::span<const std::byte> bytes, bool hasRoom) {
   static const auto pageBytes = uintptr_t(::sysconf(_SC_PAGESIZE));
   auto begin = reinterpret_cast<uintptr_t>(bytes.data()) & ~(pageBytes - 1);

@@ -1,11 +1,11 @@
-//===- WeightMemory.h - Where the cpu's kernels read weights -------------------===//
+//===- WeightMemory.h - Where the cpu's kernels read weights --------------===//
 // Two places are possible for each tensor: the file's own pages, mapped, which
-// cost nothing and are shared with other processes; or a copy on huge pages, from
-// which a decode step reads some 5 % faster, because it needs fewer entries of
-// the address cache. Copying a GB takes 0.15 s where the machine has the memory
-// at hand, and ten times that where a hypervisor first has to find it; so we copy
-// in the order of the file for a limited time, and map the rest.
-//===---------------------------------------------------------------------------===//
+// cost nothing and are shared with other processes; or a copy on huge pages,
+// from which a decode step reads some 5 % faster, because it needs fewer
+// entries of the address cache. Copying a GB takes 0.15 s where the machine has
+// the memory at hand, and ten times that where a hypervisor first has to find
+// it; so we copy in the order of the file for a limited time, and map the rest.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/Artifact.h"

@@ -1,4 +1,4 @@
-//===- Session.cpp - Sequences of tokens through a compiled model --------------===//
+//===- Session.cpp - Sequences of tokens through a compiled model ---------===//
 #include "runtime/Session/Session.h"
 
 #include <algorithm>
@@ -7,9 +7,9 @@
 
 namespace mm1 {
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Loading
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Expected<std::unique_ptr<Session>>
 Session::create(Artifact artifact, std::unique_ptr<Device> device,
@@ -65,9 +65,9 @@ Status Session::load(const SessionOptions &options) {
   return Status::ok();
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Slots and pages
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Expected<uint32_t> Session::open() {
   for (uint32_t number = 0; number < slots.size(); ++number) {
@@ -101,6 +101,15 @@ void Session::close(uint32_t slot) {
 uint32_t Session::openSequences() const {
   return uint32_t(std::count_if(slots.begin(), slots.end(),
                                 [](const Slot &slot) { return slot.isOpen; }));
+}
+
+uint64_t Session::room(uint32_t number) const {
+  const Slot &slot = slots[number];
+  uint64_t most = maxContext();
+  if (hasPages)
+    most =
+        std::min(most, (slot.pages.size() + freePages()) * plan().pageTokens);
+  return most - slot.length;
 }
 
 Status Session::checkSlot(uint32_t slot, std::string_view call) const {
@@ -150,9 +159,9 @@ Status Session::sampleBy(uint32_t slot, uint32_t candidates,
   return Status::ok();
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Steps
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
                       std::string_view call) {
@@ -292,9 +301,9 @@ Expected<StepResult> Session::decode(std::span<const Next> batch) {
   return choices;
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Choices and logits
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 /// The slot of a row of the last step.
 int32_t Session::slotOf(uint32_t row) const {
@@ -363,9 +372,9 @@ Expected<LogitsView> Session::lastLogits() {
   return machine->logits(0, result->numRows);
 }
 
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 // Snapshots
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 /// Copies a sequence's state, unit by unit, out to `to` or in from `from`.
 Status Session::copyUnits(uint32_t slot, std::byte *to, const std::byte *from) {

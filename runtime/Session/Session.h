@@ -1,29 +1,29 @@
-//===- Session.h - Sequences of tokens through a compiled model ----------------===//
+//===- Session.h - Sequences of tokens through a compiled model -----------===//
 // A session owns a loaded artifact and its state: slots for a planned number of
-// sequences, each with the matrices of its lightning layers and pages of keys and
-// values. Every call runs one step of the plan, so a server can put decode steps
-// between the chunks of a long prompt, or stop after any of them:
+// sequences, each with the matrices of its lightning layers and pages of keys
+// and values. Every call runs one step of the plan, so a server can put decode
+// steps between the chunks of a long prompt, or stop after any of them:
 //
 //   auto artifact = *Artifact::open("m1.mm1");
 //   auto device = *createDevice({}, artifact.plan());
 //   auto session = *Session::create(std::move(artifact), std::move(device));
 //   uint32_t slot = *session->open();
-//   session->prefill({{slot, prompt}});       // at most maxPrefill() tokens, of
-//                                             // any sequences
+//   session->prefill({{slot, prompt}});    // at most maxPrefill() tokens, of
+//                                          // any sequences
 //   int32_t next = session->lastChoices()->token(0);
-//   auto choices = session->decode({{slot, next}});  // one token a sequence named
+//   auto choices = session->decode({{slot, next}});  // one token a sequence
 //   session->close(slot);
 //
 // Steps choose on the device: of each row come the likeliest token and as many
 // candidates as its sequence asked for (sampleBy); rows of logits when asked.
 //
 // After create() no call allocates, locks or asks the environment, except where
-// it says so and when it fails. The same calls give the same bytes for any number
-// of threads and whatever else a slot or page was used for before.
+// it says so and when it fails. The same calls give the same bytes for any
+// number of threads and whatever else a slot or page was used for before.
 //
 // A request that cannot be served is refused with a code (Refusal), and nothing
 // has changed then.
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/Artifact.h"
@@ -41,14 +41,15 @@
 
 namespace mm1 {
 
-/// Everything a sequence is: enough to go on from its position in any slot of any
-/// session of the same plan, page image and number of ranks.
+/// Everything a sequence is: enough to go on from its position in any slot of
+/// any session of the same plan, page image and number of ranks.
 struct Snapshot {
   uint64_t length = 0;   ///< tokens so far
   std::string planHash;  ///< of the plan.bin it belongs to
   std::string pageImage; ///< how its pages lie
   uint32_t ranks = 1;    ///< that have a part of it each
-  /// One unit of each recurrent state, then the pages of each KV state, by state.
+  /// One unit of each recurrent state, then the pages of each KV state, by
+  /// state.
   std::vector<std::byte> bytes;
 
   uint64_t sizeBytes() const { return bytes.size(); }
@@ -100,16 +101,19 @@ public:
   uint32_t openSequences() const;
   /// Tokens the sequence has had.
   uint64_t length(uint32_t slot) const { return slots[slot].length; }
+  /// Tokens the sequence can still get: to the end of the context, on the pages
+  /// it has and the free ones.
+  uint64_t room(uint32_t slot) const;
   /// KV pages of all sequences together, and those that none has; 0 for a plan
   /// without.
   uint64_t totalPages() const { return numPages; }
   uint64_t freePages() const { return pagesFree.size(); }
 
-  /// Which ids may be chosen, from now on: id i when bit i % 32 of word i / 32 is
-  /// set. WrongCall for another number of words.
+  /// Which ids may be chosen, from now on: id i when bit i % 32 of word i / 32
+  /// is set. WrongCall for another number of words.
   Status allowOnly(std::span<const uint32_t> mask);
-  /// What steps say of this sequence's rows from now on: so many candidates, and
-  /// their sum at this temperature. WrongCall when they are not from 1 to
+  /// What steps say of this sequence's rows from now on: so many candidates,
+  /// and their sum at this temperature. WrongCall when they are not from 1 to
   /// maxCandidates(), or the slot is not open.
   Status sampleBy(uint32_t slot, uint32_t candidates,
                   float inverseTemperature = 1);
@@ -137,8 +141,8 @@ public:
   /// over the whole batch. At most maxLogitRows(); WrongCall when the last step
   /// had no such tokens. Valid until the next step.
   Expected<LogitsView> logits(uint32_t first, uint32_t count);
-  /// The logits of the last token of each piece of the last step: the whole rows
-  /// that lastChoices() and decode() tell the best of.
+  /// The logits of the last token of each piece of the last step: the whole
+  /// rows that lastChoices() and decode() tell the best of.
   Expected<LogitsView> lastLogits();
 
   /// A copy of a sequence; allocates.

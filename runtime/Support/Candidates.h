@@ -1,11 +1,11 @@
-//===- Candidates.h - The largest logits of a row ------------------------------===//
+//===- Candidates.h - The largest logits of a row -------------------------===//
 // What a step says of a row's logits instead of the whole row: enough to choose
 // a token greedily, by top-k, and nearly always by top-p. Made on the device
 // (mm1.top_candidates), read by Sampler:
 //
 //   logits 1 9 4 2 4, all ids allowed, three asked for, temperature 2:
 //   ids 1 2 4, logits 9 4 4, largest 9, sum 1 + 2 exp(-2.5) + ...
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include <bit>
@@ -27,7 +27,8 @@ struct Candidates {
   std::span<const float> logits; ///< of these ids
   float largest;
   /// Over all allowed ids, of exp((logit - largest) / temperature), when more
-  /// than one candidate was asked for, else 0; NaN when an allowed logit is NaN.
+  /// than one candidate was asked for, else 0; NaN when an allowed logit is
+  /// NaN.
   float sum;
 };
 

@@ -1,16 +1,17 @@
-//===- Expected.h - A value or the reason there is none ------------------------===//
+//===- Expected.h - A value or the reason there is none -------------------===//
 // The runtime is built without exceptions; a function that can fail returns
-// Expected<T> (or Status when there is no value). An Error says what was wanted,
-// what was found, where and what to do, and carries the class that decides the
-// exit code of the programs (README.md, "Exit codes"). A request that a session
-// turns down also says why as a code: who serves many reads codes, not messages.
+// Expected<T> (or Status when there is no value). An Error says what was
+// wanted, what was found, where and what to do, and carries the class that
+// decides the exit code of the programs (README.md, "Exit codes"). A request
+// that a session turns down also says why as a code: who serves many reads
+// codes, not messages.
 //
 //   Expected<int> parse(std::string_view text);
 //   auto value = parse("12");
 //   if (!value)
 //     return value.takeError();   // hand it on
 //   use(*value);
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include <cassert>

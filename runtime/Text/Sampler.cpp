@@ -1,4 +1,4 @@
-//===- Sampler.cpp - Choosing the next token from logits -----------------===//
+//===- Sampler.cpp - Choosing the next token from logits ------------------===//
 // Built with -ffp-contract=off: a fused multiply-add on some machines would
 // change low bits of the weights.
 #include "runtime/Text/Sampler.h"

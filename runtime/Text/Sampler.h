@@ -1,4 +1,4 @@
-//===- Sampler.h - Choosing the next token from logits -------------------===//
+//===- Sampler.h - Choosing the next token from logits --------------------===//
 // One per sequence. Greedy, or drawn after temperature, top-k and top-p in this
 // order (the order of vLLM and transformers). All memory is taken at
 // construction.
@@ -54,12 +54,12 @@ public:
                                   int32_t vocabSize);
 
   /// The next token. Of equal logits the lowest id comes first. Internal error
-  /// when the size of `logits` is not vocabSize, when an allowed logit is NaN or
-  /// +inf, or when all of them are -inf.
+  /// when the size of `logits` is not vocabSize, when an allowed logit is NaN
+  /// or +inf, or when all of them are -inf.
   Expected<int32_t> sample(std::span<const float> logits);
 
-  /// Candidates to ask for, of at most `most` that a device gives; 0 when it takes
-  /// whole rows: no cut, or a larger top-k.
+  /// Candidates to ask for, of at most `most` that a device gives; 0 when it
+  /// takes whole rows: no cut, or a larger top-k.
   uint32_t neededCandidates(uint32_t most) const;
   /// The temperature that their sum is wanted at, inverted.
   float inverseTemperature() const {

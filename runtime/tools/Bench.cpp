@@ -1,11 +1,15 @@
-//===- Bench.cpp - mm1-run bench -----------------------------------------------===//
-// Rates of prefill and decode, each beside its bound: operations over the measured peak, bytes over the measured read
-// bandwidth. What a step reads and computes is taken from the plan:
+//===- Bench.cpp - mm1-run bench ------------------------------------------===//
+// Rates of prefill and decode, each beside its bound: operations over the
+// measured peak, bytes over the measured read bandwidth. What a step reads and
+// computes is taken from the plan:
 //
-//   bytes       Launch.weight_bytes of the bucket's launches; for experts that counts every expert the batch could
-//               choose. Where several sequences share a step the number of distinct experts depends on the data, so the
-//               expectation for independent, uniform choices is given as well and called an estimate.
-//   operations  two per weight that a token meets (from the bucket of one token); attention and recurrence not counted
+//   bytes       Launch.weight_bytes of the bucket's launches; for experts that
+//               counts every expert the batch could choose. Where several
+//               sequences share a step the number of distinct experts depends
+//               on the data, so the expectation for independent, uniform
+//               choices is given as well and called an estimate.
+//   operations  two per weight that a token meets (from the bucket of one
+//               token); attention and recurrence not counted
 #include "runtime/tools/Commands.h"
 
 #include <algorithm>
@@ -95,7 +99,8 @@ Work workOf(const Plan &plan, const Plan::Entry &one, const Plan::Entry &entry,
     double single =
         i < one.steps.size() ? double(one.steps[i].weightBytes()) : most;
     work.bytesAtMost += most;
-    // A token meets the share `single / bytes` of the experts; the others' choices are taken as independent.
+    // A token meets the share `single / bytes` of the experts; the others'
+    // choices are taken as independent.
     work.bytesExpected +=
         single < bytes
             ? std::min(most, bytes * (1 - std::pow(1 - single / bytes,
@@ -284,7 +289,8 @@ private:
     uint64_t launches = 0, runs = 0, tasks = 0;
   };
 
-  /// Time of all launches since the last reset, by label with stars for numbers.
+  /// Time of all launches since the last reset, by label with stars for
+  /// numbers.
   Json launchTable() {
     std::map<std::string, LaunchRow> rows;
     double total = 0;

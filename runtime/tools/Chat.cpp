@@ -1,13 +1,14 @@
-//===- Chat.cpp - mm1-run chat -------------------------------------------------===//
+//===- Chat.cpp - mm1-run chat --------------------------------------------===//
 // A conversation on the terminal, from a pipe, or from the command line:
 //
 //   > What is the code of Oslo?
 //   418
 //   > /reset
 //
-// Replies go to stdout as they come, everything else to stderr. A message that cannot be taken (too long for what is left
-// of the context, not UTF-8, an unknown command) is refused with one line and the conversation goes on; from a pipe the
-// exit code tells in the end.
+// Replies go to stdout as they come, everything else to stderr. A message that
+// cannot be taken (too long for what is left of the context, not UTF-8, an
+// unknown command) is refused with one line and the conversation goes on; from
+// a pipe the exit code tells in the end.
 #include "runtime/Support/MappedFile.h"
 #include "runtime/Text/ChatFile.h"
 #include "runtime/tools/ChatTerminal.h"
@@ -211,6 +212,11 @@ private:
                      "(the planned context of %llu tokens is full; begin a new "
                      "conversation, or recompile with a larger --context)\n",
                      (unsigned long long)session.maxContext());
+      if (answer.stop == StopReason::Pages)
+        std::fprintf(stderr,
+                     "(all %llu pages of keys and values are full; begin a new "
+                     "conversation, or ask for more with --kv-tokens)\n",
+                     (unsigned long long)session.totalPages());
       if (answer.stop == StopReason::Interrupted)
         std::fputs("(interrupted)\n", stderr);
       if (answer.reply.malformedCalls != 0)

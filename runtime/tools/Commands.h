@@ -1,7 +1,8 @@
-//===- Commands.h - What each sub-command of mm1-run takes ---------------------===//
-// mm1-run.cpp reads the command line into these; one file a command does the work. A command prints its result on
-// stdout, says how it went on stderr, and returns why it failed, if it did.
-//===---------------------------------------------------------------------------===//
+//===- Commands.h - What each sub-command of mm1-run takes ----------------===//
+// mm1-run.cpp reads the command line into these; one file a command does the
+// work. A command prints its result on stdout, says how it went on stderr, and
+// returns why it failed, if it did.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Device/CreateDevice.h"
@@ -123,7 +124,8 @@ struct DescribeArguments {
 };
 Status describeCommand(const DescribeArguments &arguments);
 
-/// A list of token ids from a JSON file, or from stdin for "-". Input error naming the file and the element.
+/// A list of token ids from a JSON file, or from stdin for "-". Input error
+/// naming the file and the element.
 Expected<std::vector<int32_t>> readIds(const std::string &path);
 
 /// "1.50 GB", "640 B".

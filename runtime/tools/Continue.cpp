@@ -1,4 +1,4 @@
-//===- Continue.cpp - What commands that write text share ----------------------===//
+//===- Continue.cpp - What commands that write text share -----------------===//
 #include "runtime/tools/Continue.h"
 
 #include <algorithm>

@@ -1,8 +1,10 @@
-//===- Continue.h - What commands that write text share ------------------------===//
-// The tokenizer of an artifact, its sampler, and the loop that goes on with a sequence one token at a time:
+//===- Continue.h - What commands that write text share -------------------===//
+// The tokenizer of an artifact, its sampler, and the loop that goes on with a
+// sequence one token at a time:
 //
-//   auto reason = continueSequence(session, slot, sampler, 64, isEnd, [&](int32_t id) { return show(id); });
-//===---------------------------------------------------------------------------===//
+//   auto reason = continueSequence(session, slot, sampler, 64, isEnd,
+//                                  [&](int32_t id) { return show(id); });
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Session/Session.h"
@@ -32,7 +34,8 @@ struct ChatTokenizer {
     return id == endId || tokenizer.eosId() == id;
   }
 };
-/// The artifact's; input error when it has none or that lacks the tokens of conversations.
+/// The artifact's; input error when it has none or that lacks the tokens of
+/// conversations.
 Expected<ChatTokenizer> loadChatTokenizer(const Session &session,
                                           const std::string &artifact);
 
@@ -44,21 +47,22 @@ Expected<Sampler> makeSampler(const SamplingArguments &arguments,
 
 /// Lets steps give what `sampler` needs of this sequence's rows.
 Status useSampler(Session &session, uint32_t slot, const Sampler &sampler);
-/// The next token behind row `row` of the last step: from its candidates, or from
-/// the whole row where they do not decide.
+/// The next token behind row `row` of the last step: from its candidates, or
+/// from the whole row where they do not decide.
 Expected<int32_t> sampleRow(Session &session, const StepResult &choices,
                             uint32_t row, Sampler &sampler);
 
-/// Why a text ended: the model ended it, it has as many tokens as were asked for,
-/// the planned context is full, no KV pages are left, or the user stopped it.
+/// Why a text ended: the model ended it, it has as many tokens as were asked
+/// for, the planned context is full, no KV pages are left, or the user stopped
+/// it.
 enum class StopReason { Stop, Length, Context, Pages, Interrupted };
 /// "stop", "length", "context", "pages", "interrupted".
 const char *nameOf(StopReason reason);
 
-/// Samples tokens after what `slot` has read, at least one, and hands each but the
-/// one that ends the text to `onToken`, which says whether to go on (no is
-/// Interrupted). `maxTokens` 0 has no limit. Every token is read by the slot but
-/// the last, if the reason is not Stop.
+/// Samples tokens after what `slot` has read, at least one, and hands each but
+/// the one that ends the text to `onToken`, which says whether to go on (no is
+/// Interrupted). `maxTokens` 0 has no limit. Every token is read by the slot
+/// but the last, if the reason is not Stop.
 Expected<StopReason>
 continueSequence(Session &session, uint32_t slot, Sampler &sampler,
                  uint32_t maxTokens, const std::function<bool(int32_t)> &isEnd,

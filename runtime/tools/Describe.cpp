@@ -1,4 +1,4 @@
-//===- Describe.cpp - mm1-run describe -----------------------------------------===//
+//===- Describe.cpp - mm1-run describe ------------------------------------===//
 #include "runtime/tools/Commands.h"
 
 #include <cstdio>
@@ -47,15 +47,20 @@ Json describe(const Artifact &artifact) {
     if (auto found = artifact.manifest().fields.find(field);
         found != artifact.manifest().fields.end())
       result[field] = *found;
-  result["plan"] = {{"vocab_size", plan.vocabSize},
-                    {"sequences", plan.maxSequences},
-                    {"context", plan.maxContext},
-                    {"prefill", plan.maxPrefill},
-                    {"page_tokens", plan.pageTokens},
-                    {"pages", plan.units(StateKind::KVPages)},
-                    {"kernels", plan.kernels.size()},
-                    {"weights", plan.weights.size()},
-                    {"states", plan.states.size()}};
+  result["plan"] = {
+      {"vocab_size", plan.vocabSize},
+      {"sequences", plan.maxSequences},
+      {"context", plan.maxContext},
+      {"prefill", plan.maxPrefill},
+      {"page_tokens", plan.pageTokens},
+      {"pages", plan.units(StateKind::KVPages)},
+      {"kv_tokens", plan.hasState(StateKind::KVPages)
+                        ? (plan.units(StateKind::KVPages) - plan.sparePages) *
+                              plan.pageTokens
+                        : 0},
+      {"kernels", plan.kernels.size()},
+      {"weights", plan.weights.size()},
+      {"states", plan.states.size()}};
   result["memory"] = memoryTable(plan);
   result["entries"] = entryTable(plan);
   return result;

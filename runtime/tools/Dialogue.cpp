@@ -1,4 +1,4 @@
-//===- Dialogue.cpp - A conversation that a session keeps ----------------------===//
+//===- Dialogue.cpp - A conversation that a session keeps -----------------===//
 #include "runtime/tools/Dialogue.h"
 
 #include <algorithm>
@@ -63,13 +63,22 @@ Dialogue::prepare(std::vector<Message> messages) const {
   if (!ids)
     return ids;
   uint64_t context = session->maxContext(),
-           left = context - std::min(context, length());
+           left = context - std::min(context, length()),
+           room = session->room(slot);
+  std::string needs =
+      "the message needs " + std::to_string(ids->size()) + " tokens, and ";
   if (ids->size() > left)
-    return inputError("the message needs " + std::to_string(ids->size()) +
-                      " tokens, and " + std::to_string(left) +
-                      " of the planned context of " + std::to_string(context) +
-                      " are left; shorten it, begin a new conversation, or "
-                      "recompile with a larger --context");
+    return refusal(Refusal::TooLong,
+                   needs + std::to_string(left) +
+                       " of the planned context of " + std::to_string(context) +
+                       " are left; shorten it, begin a new conversation, or "
+                       "recompile with a larger --context");
+  if (ids->size() + owed.size() > room)
+    return refusal(Refusal::NoPages,
+                   needs + "the free pages have room for " +
+                       std::to_string(room - std::min(room, owed.size())) +
+                       "; shorten it, begin a new conversation, or ask for "
+                       "more with --kv-tokens");
   return ids;
 }
 

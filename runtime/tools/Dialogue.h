@@ -1,11 +1,13 @@
-//===- Dialogue.h - A conversation that a session keeps ------------------------===//
-// The model's state is the history: a turn reads only what is new, however long the conversation is.
+//===- Dialogue.h - A conversation that a session keeps -------------------===//
+// The model's state is the history: a turn reads only what is new, however long
+// the conversation is.
 //
 //   auto dialogue = Dialogue::create(session, tokenizer, {});
-//   auto ids = dialogue->prepare({{.role = Role::User, .text = "What is 2 + 2?"}});
+//   auto ids = dialogue->prepare(
+//       {{.role = Role::User, .text = "What is 2 + 2?"}});
 //   auto answer = dialogue->reply(std::move(*ids), show, [] { return false; });
 //   answer->reply.content   // "4"
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Text/ReplyDecoder.h"
@@ -39,12 +41,14 @@ public:
   static Expected<Dialogue> create(Session &session, ChatTokenizer tokenizer,
                                    Options options);
 
-  /// The ids that the next turn would read. Input error, and nothing changed, when they are more than there is room for,
-  /// or a text is not UTF-8.
+  /// The ids that the next turn would read. TooLong or NoPages when they are
+  /// more than there is room for, input error when a text is not UTF-8; nothing
+  /// has changed after either.
   Expected<std::vector<int32_t>> prepare(std::vector<Message> messages) const;
 
-  /// Reads the ids of prepare() and lets the model reply. Each piece of the reply goes to `onPiece`; `shouldStop` is asked
-  /// between steps, and a dialogue that was stopped, even in the midst of reading, can go on.
+  /// Reads the ids of prepare() and lets the model reply. Each piece of the
+  /// reply goes to `onPiece`; `shouldStop` is asked between steps, and a
+  /// dialogue that was stopped, even in the midst of reading, can go on.
   Expected<Answer>
   reply(std::vector<int32_t> ids,
         const std::function<Status(const ReplyPiece &)> &onPiece,
@@ -68,8 +72,8 @@ private:
   Options options;
   Sampler sampler;
   uint32_t slot;
-  /// Tokens of the conversation that the session has yet to read: the last of a reply that was cut off, the rest of a
-  /// message whose reading was stopped.
+  /// Tokens of the conversation that the session has yet to read: the last of a
+  /// reply that was cut off, the rest of a message whose reading was stopped.
   std::vector<int32_t> owed;
 };
 

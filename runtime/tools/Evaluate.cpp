@@ -1,8 +1,10 @@
-//===- Evaluate.cpp - mm1-run evaluate -----------------------------------------===//
-// Asks questions with known answers, greedily, as many at once as the plan has sequences for: one that has its answer
-// makes room for the next. Each step reads a piece of the prompts that wait, then writes a token of every reply in work.
-// The pieces of a prompt do not depend on its neighbours, so a reply does not either, to the bit. Other pieces
-// (--prefill-chunk) change no more than rounding.
+//===- Evaluate.cpp - mm1-run evaluate ------------------------------------===//
+// Asks questions with known answers, greedily, as many at once as the plan has
+// sequences for: one that has its answer makes room for the next. Each step
+// reads a piece of the prompts that wait, then writes a token of every reply in
+// work. The pieces of a prompt do not depend on its neighbours, so a reply does
+// not either, to the bit. Other pieces (--prefill-chunk) change no more than
+// rounding.
 #include "runtime/Support/MappedFile.h"
 #include "runtime/Support/WriteFile.h"
 #include "runtime/Text/ReplyDecoder.h"
@@ -46,7 +48,10 @@ public:
              Session &session, const ChatTokenizer &tokenizer, Sampler sampler)
       : arguments(arguments), file(file), session(session),
         tokenizer(tokenizer), sampler(std::move(sampler)),
-        freePages(session.freePages()), hasPages(freePages != 0) {}
+        freePages(session.freePages()), mostTokens(session.maxContext()) {
+    if (hasPages())
+      mostTokens = std::min(mostTokens, freePages * session.plan().pageTokens);
+  }
 
   Status run() {
     choose();
@@ -72,7 +77,8 @@ public:
   }
 
 private:
-  /// Which questions to ask: those of the kind, not too far, and of each kind and distance the first ones.
+  /// Which questions to ask: those of the kind, not too far, and of each kind
+  /// and distance the first ones.
   void choose() {
     std::map<std::pair<std::string, uint64_t>, uint32_t> counts;
     for (const Question &question : file.questions) {
@@ -96,23 +102,22 @@ private:
           renderConversation(file.conversationOf(question), arguments.wording));
       if (!ids)
         return ids.takeError();
-      if (ids->size() > session.maxContext()) {
+      if (ids->size() > mostTokens) {
         ++scores[question.kind][question.distance].skipped;
         ++next;
         continue;
       }
       work->prompt = std::move(*ids);
-      uint64_t pageTokens = std::max<uint64_t>(session.plan().pageTokens, 1);
-      uint64_t most = std::min(work->prompt.size() + arguments.maxTokens,
-                               session.maxContext());
-      work->pages = hasPages ? (most + pageTokens - 1) / pageTokens : 0;
-      if (work->pages > freePages && !works.empty())
+      uint64_t pageTokens = session.plan().pageTokens;
+      uint64_t most =
+          std::min(work->prompt.size() + arguments.maxTokens, mostTokens);
+      work->pages = hasPages() ? (most + pageTokens - 1) / pageTokens : 0;
+      if (work->pages > freePages)
         break; // when others have finished
       auto slot = session.open();
       if (!slot)
         return slot.takeError();
       work->slot = *slot;
-      work->pages = std::min(work->pages, freePages);
       freePages -= work->pages;
       works.push_back(std::move(work));
       ++next;
@@ -180,7 +185,7 @@ private:
         return pieces.takeError();
       work.next = *id;
       work.isDone = ++work.numWritten == arguments.maxTokens ||
-                    session.length(work.slot) == session.maxContext();
+                    session.length(work.slot) == mostTokens;
     }
     return Status::ok();
   }
@@ -229,13 +234,15 @@ private:
                  isTerminal && !isLast ? "   " : "\n");
   }
 
+  bool hasPages() const { return session.totalPages() != 0; }
+
   const EvaluateArguments &arguments;
   const QuestionFile &file;
   Session &session;
   const ChatTokenizer &tokenizer;
   Sampler sampler;
-  uint64_t freePages; ///< that no question in work may come to need
-  bool hasPages;
+  uint64_t freePages;  ///< that no question in work may come to need
+  uint64_t mostTokens; ///< of a question and its reply
 
   std::vector<const Question *> chosen;
   size_t next = 0; ///< of the chosen
@@ -285,8 +292,8 @@ Status printTable(const ScoreTable &scores) {
   }
   if (skipped != 0)
     text += std::to_string(skipped) +
-            " questions are longer than the planned context and were not "
-            "asked\n";
+            " questions are longer than the planned context, or than there "
+            "are pages for, and were not asked\n";
   return print(text);
 }
 
@@ -371,7 +378,7 @@ Status evaluateCommand(const EvaluateArguments &arguments) {
   if (all.asked == 0)
     return inputError(arguments.questionsFile +
                       ": no question was asked; look at --kind, "
-                      "--max-distance and the planned context");
+                      "--max-distance, --kv-tokens and the planned context");
   if (arguments.failBelow && all.accuracy() < *arguments.failBelow)
     return inputError(format("%.2f %% of the answers are right; --fail-below "
                              "asks for %.2f %%",

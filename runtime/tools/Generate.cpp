@@ -1,5 +1,6 @@
-//===- Generate.cpp - mm1-run generate -----------------------------------------===//
-// Text on stdout as it comes, figures on stderr. An artifact without a tokenizer takes and prints ids.
+//===- Generate.cpp - mm1-run generate ------------------------------------===//
+// Text on stdout as it comes, figures on stderr. An artifact without a
+// tokenizer takes and prints ids.
 #include "runtime/Support/Json.h"
 #include "runtime/tools/Continue.h"
 

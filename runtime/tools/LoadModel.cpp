@@ -1,4 +1,4 @@
-//===- LoadModel.cpp - What the commands of mm1-run share ----------------------===//
+//===- LoadModel.cpp - What the commands of mm1-run share -----------------===//
 #include "runtime/Session/SelfTest.h"
 #include "runtime/Support/Json.h"
 #include "runtime/tools/Commands.h"

@@ -1,4 +1,4 @@
-//===- Logits.cpp - mm1-run logits ---------------------------------------------===//
+//===- Logits.cpp - mm1-run logits ----------------------------------------===//
 #include "runtime/Artifact/SafeTensors.h"
 #include "runtime/tools/Commands.h"
 

@@ -1,6 +1,7 @@
-//===- mm1-run.cpp - Run what mm1c compiled ------------------------------------===//
-// The command line; each sub-command is a file of its own. This is the one file of the program that is built with
-// exceptions, because CLI11 reports through them.
+//===- mm1-run.cpp - Run what mm1c compiled -------------------------------===//
+// The command line; each sub-command is a file of its own. This is the one file
+// of the program that is built with exceptions, because CLI11 reports through
+// them.
 #include "runtime/Artifact/Manifest.h"
 #include "runtime/tools/Commands.h"
 

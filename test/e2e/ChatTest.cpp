@@ -229,6 +229,34 @@ TEST_F(ChatTest, ReplyThatFillsTheContext) {
   EXPECT_EQ(chat({}, "Hi\n")[0]["stop"], "context");
 }
 
+TEST_F(ChatTest, FewPagesAreLikeAShortContext) {
+  std::string artifact = compile({"--context", "1024", "--kv-tokens", "128"});
+  Outcome outcome = run("mm1-run", {"chat", artifact}, "Hi\nHo\n/reset\nHi\n");
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_SAYS(outcome.err, "all 2 pages of keys and values are full");
+  EXPECT_SAYS(outcome.err, "the free pages have room for 0;");
+  EXPECT_SAYS(outcome.err, "1 line was refused");
+  size_t half = outcome.out.size() / 2;
+  EXPECT_EQ(outcome.out.substr(0, half), outcome.out.substr(half));
+  json reply = chat({}, "Hi\n").at(0);
+  EXPECT_EQ(reply["stop"], "pages");
+  // The last token written need not be read.
+  EXPECT_EQ(reply["prefilled"].get<size_t>() + reply["ids"].size(), 128u + 1);
+
+  // A message that there are too few pages for changes nothing.
+  std::string line(400, 'x');
+  outcome = run("mm1-run", {"chat", artifact, "--json", "--max-tokens", "5"},
+                "Hi\n" + line + "\nHo\n");
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_SAYS(outcome.err, "ask for more with --kv-tokens");
+  EXPECT_EQ(repliesOf(outcome), chat({"--max-tokens", "5"}, "Hi\nHo\n"));
+  EXPECT_EQ(run("mm1-run", {"chat", artifact, "--message", line}).exitCode, 1);
+  EXPECT_EQ(run("mm1-run", {"chat", artifact, "--message", line, "--max-tokens",
+                            "1", "--kv-tokens", "1024"})
+                .exitCode,
+            0);
+}
+
 TEST_F(ChatTest, TokensSpelledByTheUserAreText) {
   compile();
   auto prefilled = [&](const std::string &text) {

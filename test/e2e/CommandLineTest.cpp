@@ -196,6 +196,46 @@ TEST(Run, RefusesMoreTokensThanPlanned) {
   EXPECT_FALSE(fs::exists(folder.path("l.safetensors")));
 }
 
+TEST(Run, KeepsKeysAndValuesOfSoManyTokens) {
+  TemporaryFolder folder;
+  std::string artifact = folder.path("a.mm1");
+  auto compile = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"compile", kTiny, "--quiet", "--force",
+                                     "--context", "1024", "-o", artifact});
+    return run("mm1c", options);
+  };
+  auto describe = [&] {
+    Outcome outcome = run("mm1-run", {"describe", artifact, "--json"});
+    return nlohmann::json::parse(outcome.out, nullptr, false);
+  };
+  ASSERT_EQ(compile({}).exitCode, 0);
+  EXPECT_EQ(describe()["plan"]["kv_tokens"], 8 * 1024);
+  uint64_t pageBytes = describe()["memory"]["kv_pages"].get<uint64_t>() / 128;
+
+  ASSERT_EQ(compile({"--kv-tokens", "130"}).exitCode, 0);
+  EXPECT_EQ(describe()["plan"]["kv_tokens"], 192);
+  EXPECT_EQ(describe()["memory"]["kv_pages"], 3 * pageBytes);
+  EXPECT_NE(describe()["command"].get<std::string>().find("--kv-tokens 130 "),
+            std::string::npos);
+  // 200 tokens are too many, unless more are asked for at load.
+  writeText(folder.path("ids.json"), jsonList(std::vector<int32_t>(200, 5)));
+  std::vector<std::string> arguments{"generate",     artifact,
+                                     "--ids",        folder.path("ids.json"),
+                                     "--max-tokens", "1"};
+  Outcome outcome = run("mm1-run", arguments);
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_NE(outcome.err.find("--kv-tokens"), std::string::npos) << outcome.err;
+  arguments.insert(arguments.end(), {"--kv-tokens", "200"});
+  outcome = run("mm1-run", arguments);
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.err;
+
+  EXPECT_EQ(compile({"--kv-tokens", "0"}).exitCode, 2);
+  outcome = compile({"--kv-tokens", "4G"});
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_NE(outcome.err.find("found 4294967296"), std::string::npos)
+      << outcome.err;
+}
+
 TEST(Runtime, LinksNeitherLLVMNorMLIR) {
   std::string command = std::string("ldd ") + MM1_BIN_DIR + "/mm1-run";
   FILE *pipe = popen(command.c_str(), "r");

@@ -92,6 +92,8 @@ TEST_F(EvaluateCommandTest, SameRepliesHoweverTheyAreBatched) {
   expectKnown({});
   expectKnown({"--prefill-chunk", "5"});
   expectKnown({"--threads", "1", "--prefill-chunk", "64"});
+  // Fewer pages than sequences could fill: some questions wait.
+  expectKnown({"--kv-tokens", "512"});
   compile({"--sequences", "1", "--compute", "f32"});
   expectKnown({});
 }
@@ -105,6 +107,12 @@ TEST_F(EvaluateCommandTest, ChoosesAndSkips) {
   EXPECT_EQ(odd["asked"].get<int>() + odd["skipped"].get<int>(), 4);
   EXPECT_GT(odd["skipped"].get<int>(), 0);
   EXPECT_SAYS(outcome.out, "are longer than the planned context");
+  // A pool that is smaller than the context does the same.
+  compile({});
+  outcome = evaluate(questions(),
+                     {"--kind", "odd", "--limit", "2", "--kv-tokens", "128"});
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.err;
+  EXPECT_EQ(scores()["kinds"]["odd"], odd);
   outcome = evaluate(questions(), {"--max-distance", "64"});
   EXPECT_FALSE(scores()["kinds"]["odd"]["distances"].contains("128"));
 

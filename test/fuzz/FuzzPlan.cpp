@@ -1,5 +1,6 @@
-//===- FuzzPlan.cpp - Any bytes as a plan --------------------------------------===//
-// Whatever the file says, parse() refuses it or gives a plan in which nothing points outside of what the plan has.
+//===- FuzzPlan.cpp - Any bytes as a plan ---------------------------------===//
+// Whatever the file says, parse() refuses it or gives a plan in which nothing
+// points outside of what the plan has.
 #include "runtime/Artifact/Plan.h"
 
 #include <cstdlib>

@@ -16,7 +16,8 @@ using namespace mlir;
 
 namespace {
 
-plan::PlanMetrics metricsOf(const std::string &scheme) {
+plan::PlanMetrics metricsOf(const std::string &scheme,
+                            const std::string &target = "cpu") {
   MLIRContext context;
   context.loadDialect<mlir::mm1::MM1Dialect, plan::PlanDialect,
                       func::FuncDialect>();
@@ -29,6 +30,7 @@ plan::PlanMetrics metricsOf(const std::string &scheme) {
   EXPECT_TRUE(succeeded(module));
   mlir::mm1::PipelineOptions options;
   options.scheme = scheme;
+  options.target = target;
   options.maxSequences = 2;
   options.maxContext = 4096;
   options.prefillTokens = 64;
@@ -60,8 +62,22 @@ TEST(PlanMetrics, PublishedModelInBf16) {
             2 * metrics.slotBytes + 2 * 4096 * metrics.kvBytesPerToken);
   EXPECT_EQ(metrics.collectivesPerToken, 0);
   // Layers are alike: a few kernels serve all 80, in three entry functions.
-  EXPECT_LE(metrics.kernels, 40);
-  EXPECT_LE(metrics.launchesPerToken, 80 * 13 + 4);
+  EXPECT_EQ(metrics.kernels, 26);
+  // 10 a layer, the embedding, the angles of RoPE and the logits; candidates
+  // are chosen by the runtime.
+  EXPECT_EQ(metrics.launchesPerToken, 80 * 10 + 3);
+  EXPECT_EQ(metrics.hostCallsPerToken, 1);
+  EXPECT_EQ(metrics.copiesPerToken, 0);
+}
+
+// What the compiler promises a GPU: few launches in a layer.
+TEST(PlanMetrics, LaunchesOfAGPU) {
+  plan::PlanMetrics metrics = metricsOf("int8-experts", "sm_90a");
+  // 6 a layer, the embedding, the angles of RoPE and the logits; candidates
+  // are chosen by a launch of their own.
+  EXPECT_EQ(metrics.launchesPerToken, 80 * 6 + 3);
+  EXPECT_EQ(metrics.hostCallsPerToken, 0);
+  EXPECT_EQ(metrics.copiesPerToken, 0);
 }
 
 TEST(PlanMetrics, Int8ExpertsReadHalf) {

@@ -2,6 +2,17 @@
 // RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=2 prefill-tokens=20" --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" > %t.1
 // RUN: mm1-opt %s --mm1-specialize-buckets="max-sequences=2 prefill-tokens=20" --mm1-lower-to-plan="max-sequences=2 max-context=100 prefill-tokens=20" | diff %t.1 -
 
+// Pages: 100 tokens are 2 pages of 64, times 2 sequences, unless others are asked for. 40 contexts of 60000 tokens, 938
+// pages, would be 37520: there are pages for 1 Mi tokens. One context of 2000000 tokens is allowed more.
+// RUN: mm1-opt %s --mm1-specialize-buckets=max-sequences=2 --mm1-lower-to-plan="max-sequences=2 max-context=100 kv-tokens=65" | FileCheck %s --check-prefix=SAID
+// SAID: plan.limits {{.*}} pages = 2 arena_bytes
+// RUN: mm1-opt %s --mm1-specialize-buckets=max-sequences=40 --mm1-lower-to-plan="max-sequences=40 max-context=60000" | FileCheck %s --check-prefix=MANY
+// MANY: plan.limits {{.*}} pages = 16384 arena_bytes
+// RUN: mm1-opt %s --mm1-specialize-buckets=max-sequences=2 --mm1-lower-to-plan="max-sequences=2 max-context=2000000" | FileCheck %s --check-prefix=LONG
+// LONG: plan.limits {{.*}} pages = 31250 arena_bytes
+// RUN: not mm1-opt %s --mm1-specialize-buckets=max-sequences=2 --mm1-lower-to-plan="kv-tokens=-1" 2>&1 | FileCheck %s --check-prefix=BAD
+// BAD: error: expects kv-tokens between 0 and 2147483647, found -1
+
 // What a decoded token costs: @decode_1, 6 launches (the head is not inlined here). An embedding row: 32 * 4 = 128 bytes;
 // qkv and out_proj: 12 * 32 * 4 + 32 * 4 * 4 = 2048; slopes: 4. A slot is 1 * 4 * 4 * 4 = 64 bytes,
 // and there are two of them. All weights: 8 * 32 * 4 + 2048 + 5120 + 4 = 8196.

@@ -1,4 +1,4 @@
-//===- ArtifactTest.cpp - A folder as foreign bytes ----------------------------===//
+//===- ArtifactTest.cpp - A folder as foreign bytes -----------------------===//
 #include "runtime/Artifact/Artifact.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "test/runtime/Tiny/TinyModel.h"

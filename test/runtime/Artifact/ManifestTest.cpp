@@ -1,4 +1,4 @@
-//===- ManifestTest.cpp - manifest.json as foreign bytes -----------------------===//
+//===- ManifestTest.cpp - manifest.json as foreign bytes ------------------===//
 #include "runtime/Artifact/Manifest.h"
 #include "runtime/Artifact/KernelABI.h"
 #include "test/runtime/Tiny/TinyArtifact.h"

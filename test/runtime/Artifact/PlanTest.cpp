@@ -1,4 +1,4 @@
-//===- PlanTest.cpp - plan.bin as foreign bytes --------------------------------===//
+//===- PlanTest.cpp - plan.bin as foreign bytes ---------------------------===//
 #include "runtime/Artifact/Plan.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "test/runtime/Tiny/TinyModel.h"
@@ -56,7 +56,8 @@ TEST(Plan, PicksTheSmallestBucket) {
 
 TEST(Plan, RefusesEveryTruncation) {
   std::vector<std::byte> bytes = TinyArtifact().planBytes();
-  // The last string may end in up to three bytes of padding, which nobody reads.
+  // The last string may end in up to three bytes of padding, which nobody
+  // reads.
   for (size_t size = 0; size + 3 < bytes.size(); ++size) {
     // A copy of its own, so that a read past the end meets the sanitizer.
     std::vector<std::byte> cut(bytes.begin(), bytes.begin() + ptrdiff_t(size));
@@ -67,7 +68,8 @@ TEST(Plan, RefusesEveryTruncation) {
   }
 }
 
-/// What may follow from a plan that was accepted: nothing it names is outside of what it has.
+/// What may follow from a plan that was accepted: nothing it names is outside
+/// of what it has.
 static void expectConsistent(const Plan &plan) {
   for (const Plan::Entry &entry : plan.entries)
     for (const Plan::Step &step : entry.steps) {

@@ -1,4 +1,4 @@
-//===- CpuDeviceTest.cpp - Memory, kernels and weights of the cpu device -------===//
+//===- CpuDeviceTest.cpp - Memory, kernels and weights of the cpu device --===//
 #include "runtime/Device/CpuLevel.h"
 #include "runtime/Device/CreateDevice.h"
 #include "test/runtime/Tiny/TinyArtifact.h"

@@ -1,4 +1,4 @@
-//===- ThreadPoolTest.cpp - Every task once, in order of launches --------------===//
+//===- ThreadPoolTest.cpp - Every task once, in order of launches ---------===//
 #include "runtime/Device/ThreadPool.h"
 
 #include <chrono>
@@ -18,8 +18,8 @@ void countTasks(void *const *buffers, const int64_t *, int64_t begin,
     counts[task].fetch_add(1, std::memory_order_relaxed);
 }
 
-/// buffers[0]: two arrays of dims[0] values, from and to: to[i] = from[n - 1 - i] + 1, so each launch needs all of the
-/// one before.
+/// buffers[0]: two arrays of dims[0] values, from and to: to[i] = from[n - 1 -
+/// i] + 1, so each launch needs all of the one before.
 void reverseAndAdd(void *const *buffers, const int64_t *dims, int64_t begin,
                    int64_t end, void *) {
   auto from = static_cast<const int64_t *>(buffers[0]);
@@ -28,7 +28,8 @@ void reverseAndAdd(void *const *buffers, const int64_t *dims, int64_t begin,
     to[i] = from[dims[0] - 1 - i] + 1;
 }
 
-/// Fills the thread's scratch with the task's number, waits a little, and looks whether it is still there.
+/// Fills the thread's scratch with the task's number, waits a little, and looks
+/// whether it is still there.
 void useScratch(void *const *buffers, const int64_t *dims, int64_t begin,
                 int64_t end, void *scratch) {
   auto values = static_cast<int64_t *>(scratch);
@@ -170,7 +171,8 @@ TEST(ThreadPool, CrowdIsSlowNotStuck) {
   std::thread other([&] { runChains(*makePool(threads), 100, 37); });
   runChains(*makePool(threads), 100, 37);
   other.join();
-  // 4000 launches; a scheduler's time slice of some milliseconds for each would be 10 s and more.
+  // 4000 launches; a scheduler's time slice of some milliseconds for each would
+  // be 10 s and more.
   EXPECT_LT(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count(),

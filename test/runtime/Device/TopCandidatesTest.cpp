@@ -1,4 +1,4 @@
-//===- TopCandidatesTest.cpp - The best logits against a plain sort ------------===//
+//===- TopCandidatesTest.cpp - The best logits against a plain sort -------===//
 #include "runtime/Device/TopCandidates.h"
 #include "runtime/Support/Candidates.h"
 

@@ -1,6 +1,7 @@
-//===- SessionTest.cpp - Sequences through the tiny model ----------------------===//
-// The tiny model's logits depend on every token of a sequence through both kinds of state, so a wrong slot, page,
-// position or snapshot shows. All comparisons are exact.
+//===- SessionTest.cpp - Sequences through the tiny model -----------------===//
+// The tiny model's logits depend on every token of a sequence through both
+// kinds of state, so a wrong slot, page, position or snapshot shows. All
+// comparisons are exact.
 #include "runtime/Session/Session.h"
 #include "runtime/Device/CpuDevice.h"
 #include "runtime/Device/CpuLevel.h"
@@ -57,8 +58,8 @@ void expectLogits(std::span<const float> found,
         << "after " << tokens.size() << " tokens, id " << v;
 }
 
-/// The token that comes first of all that may be chosen: logits that grow or fall
-/// with the id have it at an end.
+/// The token that comes first of all that may be chosen: logits that grow or
+/// fall with the id have it at an end.
 void expectChoice(const StepResult &choices, uint32_t row,
                   std::span<const int32_t> tokens) {
   std::vector<float> logits = expectedLogits(tokens);
@@ -535,7 +536,8 @@ TEST_F(SessionTest, PrefillInChunksStopsWhenToldTo) {
 }
 
 TEST_F(SessionTest, SelfTestComparesLogits) {
-  // Two prompts; of the second, the logits of tokens 0 and 9, which two prefill steps compute.
+  // Two prompts; of the second, the logits of tokens 0 and 9, which two prefill
+  // steps compute.
   auto goldenFile = [&](float off, std::string name) {
     std::string path = tiny.folder() + "/" + name;
     Ids first = {1, 2, 3}, second = {6, 5, 4, 3, 2, 1, 0, 1, 2, 3};

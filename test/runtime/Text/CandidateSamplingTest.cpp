@@ -1,4 +1,4 @@
-//===- CandidateSamplingTest.cpp - Tokens from candidates, tokens from rows ----===//
+//===- CandidateSamplingTest.cpp - From candidates, and from whole rows ---===//
 // Whatever the parameters and the row: when candidates decide, the token is the
 // one that the whole row gives, and so are all after it.
 #include "runtime/Device/TopCandidates.h"

@@ -1,4 +1,4 @@
-//===- TinyArtifact.cpp - Write an artifact without a compiler -----------------===//
+//===- TinyArtifact.cpp - Write an artifact without a compiler ------------===//
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "runtime/Artifact/HostCalls.h"
 #include "runtime/Artifact/KernelABI.h"

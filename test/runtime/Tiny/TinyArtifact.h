@@ -1,11 +1,12 @@
-//===- TinyArtifact.h - Write an artifact without a compiler -------------------===//
-// The tiny model of TinyModel.h as an artifact, with every part open to be spoilt before it is written:
+//===- TinyArtifact.h - Write an artifact without a compiler --------------===//
+// The tiny model of TinyModel.h as an artifact, with every part open to be
+// spoilt before it is written:
 //
 //   TinyArtifact tiny;
 //   launchOf(tiny.plan, 0, 0).kernel = 99;
 //   std::string folder = tiny.write();
 //   Artifact::open(folder);            // says what is wrong
-//===---------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "runtime/Artifact/Artifact.h"

@@ -1,6 +1,6 @@
-//===- TinyKernels.cpp - Kernels of the tiny model, by hand --------------------===//
-// What they compute is in TinyArtifact.h. They follow KernelABI.h as generated kernels do: any partition of the tasks
-// gives the same bytes.
+//===- TinyKernels.cpp - Kernels of the tiny model, by hand ---------------===//
+// What they compute is in TinyArtifact.h. They follow KernelABI.h as generated
+// kernels do: any partition of the tasks gives the same bytes.
 #include "runtime/Artifact/KernelABI.h"
 #include "test/runtime/Tiny/TinyModel.h"
 
@@ -20,8 +20,8 @@ extern "C" void embed(void *const *buffers, const int64_t *dims, int64_t begin,
       x[t * kWidth + i] = table[tokens[t] * kWidth + i];
 }
 
-/// (x, slots, starts, positions, state, y): y[t][0] = S after S = S / 2 + x[t][0], where S = 0 before position 0. Unit
-/// sequences.
+/// (x, slots, starts, positions, state, y): y[t][0] = S after S = S / 2 +
+/// x[t][0], where S = 0 before position 0. Unit sequences.
 extern "C" void decay(void *const *buffers, const int64_t *, int64_t begin,
                       int64_t end, void *scratch) {
   auto x = static_cast<const float *>(buffers[0]);
@@ -41,7 +41,8 @@ extern "C" void decay(void *const *buffers, const int64_t *, int64_t begin,
   }
 }
 
-/// (x, slots, starts, positions, pages, kv): stores x[t][0] at its position. Unit sequences.
+/// (x, slots, starts, positions, pages, kv): stores x[t][0] at its position.
+/// Unit sequences.
 extern "C" void append(void *const *buffers, const int64_t *dims, int64_t begin,
                        int64_t end, void *) {
   auto x = static_cast<const float *>(buffers[0]);
@@ -58,7 +59,8 @@ extern "C" void append(void *const *buffers, const int64_t *dims, int64_t begin,
     }
 }
 
-/// (y, slots, starts, positions, pages, kv, hidden): hidden[t] = {y[t][0], sum over the past of (p + 1) * kv(p)}. Unit tokens.
+/// (y, slots, starts, positions, pages, kv, hidden): hidden[t] = {y[t][0], sum
+/// over the past of (p + 1) * kv(p)}. Unit tokens.
 extern "C" void attend(void *const *buffers, const int64_t *dims, int64_t begin,
                        int64_t end, void *) {
   auto y = static_cast<const float *>(buffers[0]);

@@ -1,7 +1,8 @@
-//===- TinyModel.h - Sizes of the tiny model, and what it computes -------------===//
+//===- TinyModel.h - Sizes of the tiny model, and what it computes --------===//
 // One recurrent state, one state in pages, and logits that show both:
 //
-//   x_t = table[token_t][0];  S_t = S_(t-1) / 2 + x_t;  A_t = sum over p <= t of (p + 1) * x_p
+//   x_t = table[token_t][0];  S_t = S_(t-1) / 2 + x_t
+//   A_t = sum over p <= t of (p + 1) * x_p
 //   logits_t[v] = S_t * v + A_t
 #pragma once
 

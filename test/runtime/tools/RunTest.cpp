@@ -1,4 +1,4 @@
-//===- RunTest.cpp - mm1-run as a user runs it, on the tiny model --------------===//
+//===- RunTest.cpp - mm1-run as a user runs it, on the tiny model ---------===//
 #include "runtime/Device/CpuLevel.h"
 #include "test/e2e/Programs.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
@@ -262,7 +262,8 @@ TEST_F(RunTest, DamagedArtifactIsNotRun) {
 }
 
 TEST(RunProgram, LinksOnlyWhatEveryMachineHas) {
-  // The dynamic loader lists what it would load, instead of running the program.
+  // The dynamic loader lists what it would load, instead of running the
+  // program.
   setenv("LD_TRACE_LOADED_OBJECTS", "1", 1);
   std::string list = test::run("mm1-run", {}).out;
   unsetenv("LD_TRACE_LOADED_OBJECTS");

@@ -400,7 +400,7 @@ TEST(Attention, IgnoresWhatLiesBehindTheEnd) {
         for (int64_t u = length; u < 2 * kPage; ++u)
           for (int64_t h = 0; h < shape.kvHeads; ++h)
             for (int64_t c = 0; c < shape.size; ++c) {
-              int64_t page = cache.table.at(0, u / kPage);
+              int64_t page = cache.table.at(cache.slotOf(0), u / kPage);
               for (int64_t place : {places.key(page, h, u % kPage, c),
                                     places.value(page, h, u % kPage, c)})
                 setElement(cache.pool.data(), type, place, std::nan(""));
