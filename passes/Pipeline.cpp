@@ -64,20 +64,21 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   // What all buckets must have in common: which values are rounded, in which
   // order sums are added.
   if (options.has(Fusion::DeferNorm))
-    onFunctions(createDeferNorm());
+    onFunctions(createDeferNorm({.explain = explain}));
   onFunctions(createWidenIntermediates());
   // From here on each size of batch is for itself.
   manager.addPass(
       createSpecializeBuckets({options.maxSequences, options.prefillTokens,
                                options.decodeBuckets, options.prefillBuckets}));
   if (options.has(Fusion::GroupTokens))
-    onFunctions(createGroupTokens({target}));
+    onFunctions(createGroupTokens({target, explain}));
   if (options.has(Fusion::MergeLinears)) {
     MergeLinearsOptions merge;
     merge.target = target;
+    merge.explain = explain;
     onFunctions(createMergeLinears(merge));
   }
-  onFunctions(createFormClusters({target}));
+  onFunctions(createFormClusters({target, explain}));
   if (options.has(Fusion::RecurrenceSums))
     onFunctions(createFuseRecurrenceSums({target, explain}));
   if (options.has(Fusion::NormLinears))

@@ -107,6 +107,11 @@ std::string mm1::printModule(ModuleOp module) {
   return dropUnknownPlaces(text);
 }
 
+std::string mm1::nameOfPlace(Location location) {
+  auto name = findPlace<NameLoc>(location);
+  return name ? name.getName().str() : "";
+}
+
 std::string mm1::describePlace(Location location) {
   std::string text;
   if (auto file = findPlace<FileLineColLoc>(location)) {
@@ -116,7 +121,6 @@ std::string mm1::describePlace(Location location) {
               std::to_string(file.getColumn());
     text += ": ";
   }
-  if (auto name = findPlace<NameLoc>(location))
-    text += name.getName().str() + ": ";
-  return text;
+  std::string name = nameOfPlace(location);
+  return name.empty() ? text : text + name + ": ";
 }

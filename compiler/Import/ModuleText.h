@@ -25,6 +25,9 @@ FailureOr<OwningOpRef<ModuleOp>> readModule(MLIRContext &context,
 /// The text of a module with the names of its ops' locations.
 std::string printModule(ModuleOp module);
 
+/// "model.layers.3.self_attn", or "" where no name is known.
+std::string nameOfPlace(Location location);
+
 /// "fused.mlir:212:10: model.layers.3.self_attn: ", as far as it is known.
 std::string describePlace(Location location);
 

@@ -49,12 +49,15 @@ struct CompileArguments {
   std::optional<int64_t> kvTokens;
   int64_t prefillTokens = 512;
   std::string decodeBuckets, prefillBuckets; ///< "1,4"; empty: powers
-  std::string fuse; ///< "-merge-linears,defer-norm"
+  std::string fuse;                          ///< "-merge-linears,defer-norm"
   uint64_t memoryBytes = uint64_t(2) << 30;
   unsigned threads = 0; ///< 0: all processors
   int64_t goldenTokens = 16;
   bool force = false;
   bool quiet = false;
+  /// Print what is fused and what not, and why, instead of making anything.
+  bool explainFusion = false;
+  bool json = false; ///< of explainFusion
 };
 Status compileCommand(const CompileArguments &arguments);
 

@@ -12,6 +12,7 @@
 #include "compiler/tools/BuildArtifact.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/CompileSource.h"
+#include "compiler/tools/FusionTable.h"
 #include "dialects/Plan/Plan.h"
 #include "passes/Pipeline.h"
 
@@ -70,6 +71,22 @@ Expected<std::string> emitKernelText(ModuleOp plan, const std::string &emit,
   return *text;
 }
 
+Status explainFusion(CompileSource &source, const CompileArguments &arguments,
+                     FirstError &error) {
+  if (source.stage >= mlir::mm1::Stage::Fused)
+    return usageError("--explain-fusion: " + arguments.model + " is fused");
+  MLIRContext *context = source.module->getContext();
+  FusionTable table(context);
+  source.options.explainFusion = true;
+  PassManager passes(context);
+  mlir::mm1::buildPipeline(passes, source.options, mlir::mm1::Stage::Fused,
+                           source.stage);
+  if (failed(passes.run(*source.module)))
+    return error.take("passes");
+  return writeText(arguments.json ? table.json().dump(2) + "\n" : table.text(),
+                   arguments.output);
+}
+
 /// What --emit asks for against what the source is.
 Status checkEmit(const std::string &emit, const CompileSource &source,
                  const std::string &model) {
@@ -92,7 +109,11 @@ Status checkEmit(const std::string &emit, const CompileSource &source,
 
 Status compileCommand(const CompileArguments &arguments) {
   const std::string &emit = arguments.emit;
-  if (emit == "artifact" && arguments.output.empty())
+  if (arguments.explainFusion && llvm::is_contained(arguments.given, "emit"))
+    return usageError("--explain-fusion prints decisions, --emit a stage: "
+                      "leave one out");
+  if (emit == "artifact" && arguments.output.empty() &&
+      !arguments.explainFusion)
     return usageError(
         "compile needs -o FOLDER for the artifact, or --emit=STAGE for text");
   if (arguments.kvTokens == 0)
@@ -107,10 +128,12 @@ Status compileCommand(const CompileArguments &arguments) {
     return read.takeError();
   CompileSource &source = *read;
   ModuleOp module = *source.module;
+  FirstError error(&context);
+  if (arguments.explainFusion)
+    return explainFusion(source, arguments, error);
   if (Status status = checkEmit(emit, source, arguments.model); !status)
     return status;
 
-  FirstError error(&context);
   // An artifact keeps what it was made from.
   std::string moduleText =
       emit == "artifact" ? mlir::mm1::printModule(module) : "";

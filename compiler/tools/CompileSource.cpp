@@ -166,7 +166,7 @@ Expected<std::string> findModule(const std::string &path,
 Expected<CompileSource> readCompileSource(MLIRContext &context,
                                           const CompileArguments &arguments) {
   SourceKind kind = kindOf(arguments.model);
-  bool wantsWeights = arguments.emit == "artifact";
+  bool wantsWeights = arguments.emit == "artifact" && !arguments.explainFusion;
   if (kind == SourceKind::Checkpoint && !arguments.checkpoint.empty())
     return usageError("--checkpoint goes with a module or an artifact; " +
                       arguments.model + " is a checkpoint itself");

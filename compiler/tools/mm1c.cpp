@@ -95,6 +95,7 @@ int main(int argc, char **argv) {
       "--sequences 16 -o model.mm1\n"
       "  mm1c compile examples/minimax-m1 --emit=mm1          (config.json "
       "alone is enough for the IR)\n"
+      "  mm1c compile examples/minimax-m1 --target sm_90a --explain-fusion\n"
       "  mm1c compile CHECKPOINT --emit=fused -o f.mlir       (edit it, then)\n"
       "  mm1c compile f.mlir --checkpoint CHECKPOINT -o edited.mm1\n"
       "  mm1c compile old.mm1 --checkpoint CHECKPOINT --quant int8-experts -o "
@@ -160,6 +161,13 @@ int main(int argc, char **argv) {
   compileApp->add_option(
       "--fuse", compile.fuse,
       "Fusions to leave out or to do in any case: -merge-linears,defer-norm");
+  compileApp->add_flag("--explain-fusion", compile.explainFusion,
+                       "Print what is fused and what not, and why, instead of "
+                       "making anything");
+  compileApp
+      ->add_flag("--json", compile.json,
+                 "With --explain-fusion, JSON instead of a table")
+      ->needs("--explain-fusion");
   compileApp->add_option("--schedule", compile.schedule,
                          "Override schedules, e.g. matmul.panels=4");
   compileApp->add_option("--tuning-file", compile.tuningFile,
