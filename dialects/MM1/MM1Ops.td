@@ -464,7 +464,8 @@ def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
   let hasVerifier = 1;
 }
 
-def MM1_AttentionPartialsOp : MM1_HeadwiseOp<"attention_partials"> {
+def MM1_AttentionPartialsOp : MM1_RowOp<"attention_partials", [
+    DeclareOpInterfaceMethods<MM1_AnchorOpInterface, ["getRowParts", "getReadParts"]>]> {
   let summary = "Attention over spans of the context, each by itself";
   let description = [{
     mm1.softmax_attention before its division, for stretches of a token's

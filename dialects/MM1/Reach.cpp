@@ -128,6 +128,7 @@ int64_t LightningAttentionOp::getRowParts() { return getHeads(); }
 int64_t CacheAppendOp::getRowParts() { return dimSize(getCache(), 2); }
 int64_t SoftmaxAttentionOp::getRowParts() { return dimSize(getCache(), 2); }
 int64_t AttentionPartialsOp::getRowParts() { return dimSize(getCache(), 2); }
+int64_t AttentionPartialsOp::getReadParts() { return getNumSpans(); }
 int64_t MergePartialsOp::getRowParts() { return getHeads(); }
 
 //===---------------------------------- State ---------------------------------===//

@@ -140,7 +140,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       %60 = mm1.cache_append %59, %arg11, %arg12 batch(%arg13, %arg14, %arg15, %arg16) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %60 : tensor<?x2x2x64x16xbf16>
     }
-    %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg3, %arg2, %arg1, %arg4) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg3, %arg2, %arg1, %arg4) schedule {grain = 1 : i64, per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg8: tensor<?x64xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x2x2x64x16xbf16>, %arg12: tensor<?xi32>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
       %59 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
       %60 = mm1.softmax_attention %59, %arg11 batch(%arg12, %arg13, %arg14, %arg15) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
@@ -323,7 +323,7 @@ module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_di
       %56 = mm1.cache_append %55, %arg8, %arg9 batch(%arg10, %arg11, %arg12, %arg13) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
       mm1.yield %56 : tensor<?x2x2x64x16xbf16>
     }
-    %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg3, %arg2, %arg1, %arg4) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    %37 = mm1.cluster attention(%34#0, %2#0, %2#1, %36, %arg3, %arg2, %arg1, %arg4) schedule {grain = 1 : i64, per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg5: tensor<?x64xbf16>, %arg6: tensor<?x4xf32>, %arg7: tensor<?x4xf32>, %arg8: tensor<?x2x2x64x16xbf16>, %arg9: tensor<?xi32>, %arg10: tensor<?xi32>, %arg11: tensor<?xi32>, %arg12: tensor<?x?xi32>):
       %55 = mm1.rope %arg5, %arg6, %arg7 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
       %56 = mm1.softmax_attention %55, %arg8 batch(%arg9, %arg10, %arg11, %arg12) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
