@@ -190,6 +190,34 @@ def GroupTokens : Pass<"mm1-group-tokens", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
+def SplitAttention : Pass<"mm1-split-attention", "::mlir::func::FuncOp"> {
+  let summary = "Cut long contexts into spans that tasks can share";
+  let description = [{
+    In entries with one token of each sequence, attention becomes two ops, so
+    that the spans of one context are tasks of their own. In all entries of a
+    target that cuts at fixed places `span_tokens` says that sums go span by
+    span, so that all give the same bits, split or not.
+    ```mlir
+    %o = mm1.softmax_attention %q, %cache batch(...) scale = 0.25 : (tensor<?x64xbf16>, ...) -> tensor<?x64xbf16>
+    // becomes, on a CPU with max-context=4096, in decode
+    %s, %w = mm1.attention_partials %q, %cache batch(...) scale = 0.25 cut = fixed span_tokens = 1024
+        : (tensor<?x64xbf16>, ...) -> (tensor<?x4x8xf32>, tensor<?x4x64xf32>)
+    %o = mm1.merge_partials %s, %w : (tensor<?x4x8xf32>, tensor<?x4x64xf32>) -> tensor<?x64xbf16>
+    // and in prefill
+    %o = mm1.softmax_attention %q, %cache batch(...) scale = 0.25 span_tokens = 1024 : ...
+    ```
+    Lengths and numbers of spans depend on the target and the longest context
+    alone. Leaves alone: contexts that one span holds; with `split=false` no op
+    is split, and bits stay. Runs after: specialize-buckets; before
+    form-clusters. Cost: linear in ops.
+  }];
+  let options = [
+    TargetOption<"Whose facts">, ExplainOption<>,
+    Option<"maxContext", "max-context", "int64_t", "4096", "Most tokens of one sequence">,
+    Option<"split", "split", "bool", "true", "Make two ops of one, where it pays">];
+  let dependentDialects = ["::mlir::mm1::MM1Dialect"];
+}
+
 def MergeLinears : Pass<"mm1-merge-linears", "::mlir::func::FuncOp"> {
   let summary = "Make one op of linears that read the same rows";
   let description = [{

@@ -73,6 +73,9 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
                                options.decodeBuckets, options.prefillBuckets}));
   if (options.has(Fusion::GroupTokens))
     onFunctions(createGroupTokens({target, explain}));
+  // Always: it says in which order contexts are summed.
+  onFunctions(createSplitAttention({target, explain, options.maxContext,
+                                    options.has(Fusion::SplitAttention)}));
   if (options.has(Fusion::MergeLinears)) {
     MergeLinearsOptions merge;
     merge.target = target;
@@ -116,7 +119,8 @@ constexpr std::pair<Fusion, StringRef> kFusions[] = {
     {Fusion::NormLinears, "norm-linears"},
     {Fusion::RoutingExperts, "routing-experts"},
     {Fusion::AppendAttention, "append-attention"},
-    {Fusion::RecurrenceSums, "recurrence-sums"}};
+    {Fusion::RecurrenceSums, "recurrence-sums"},
+    {Fusion::SplitAttention, "split-attention"}};
 
 constexpr std::pair<Stage, StringLiteral> kStages[] = {
     {Stage::Mm1, "mm1"},
@@ -187,7 +191,8 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
         clEnumValN(Fusion::NormLinears, "norm-linears", ""),
         clEnumValN(Fusion::RoutingExperts, "routing-experts", ""),
         clEnumValN(Fusion::AppendAttention, "append-attention", ""),
-        clEnumValN(Fusion::RecurrenceSums, "recurrence-sums", ""));
+        clEnumValN(Fusion::RecurrenceSums, "recurrence-sums", ""),
+        clEnumValN(Fusion::SplitAttention, "split-attention", ""));
   }
 
   PipelineOptions get() const {

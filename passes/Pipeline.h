@@ -26,7 +26,8 @@ enum class Fusion {
   NormLinears,
   RoutingExperts,
   AppendAttention,
-  RecurrenceSums
+  RecurrenceSums,
+  SplitAttention
 };
 
 /// "defer-norm", "merge-linears", ...

@@ -65,7 +65,7 @@ ArrayRef<StageOption> mm1::stageOptions() {
                                  Stage::Fused),
       {"fuse", "mm1.fuse", Stage::Fused, getFusions, setFusions},
       option<&P::overrides>("schedule", "mm1.schedule", Stage::Fused),
-      option<&P::maxContext>("context", "mm1.context", Stage::Plan),
+      option<&P::maxContext>("context", "mm1.context", Stage::Fused),
       option<&P::kvTokens>("kv-tokens", "mm1.kv_tokens", Stage::Plan)};
   return all;
 }

@@ -349,7 +349,8 @@ Value ForwardBuilder::softmaxAttention(Value u) {
   double scale = 1 / std::sqrt(static_cast<double>(config.headDim));
   Value o = SoftmaxAttentionOp::create(builder, loc, q.getType(), q, cache,
                                        slots, starts, positions, pages,
-                                       builder.getF64FloatAttr(scale));
+                                       builder.getF64FloatAttr(scale),
+                                       /*span_tokens=*/IntegerAttr());
   return linear(o, "o", Role::SoftmaxOut);
 }
 

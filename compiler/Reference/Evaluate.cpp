@@ -75,6 +75,9 @@ private:
   LogicalResult checkPages(Operation *op, const Batch &batch,
                            const Tensor &slots, const Tensor &positions,
                            const Tensor &pages, const Tensor &cache) const;
+  /// The batch of an op that attends over pages.
+  template <typename AttentionOp>
+  FailureOr<Batch> readAttentionBatch(AttentionOp op) const;
   LogicalResult checkGroups(ExpertLinearOp op) const;
 
   SymbolTable symbols;
@@ -271,6 +274,19 @@ LogicalResult Evaluator::checkPages(Operation *op, const Batch &batch,
   return success();
 }
 
+template <typename AttentionOp>
+FailureOr<Batch> Evaluator::readAttentionBatch(AttentionOp op) const {
+  const Tensor &cache = in(op.getCache()), &pages = in(op.getPages());
+  const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
+  const Tensor &positions = in(op.getPositions());
+  FailureOr<Batch> batch =
+      readBatch(op, starts, positions, in(op.getQ()).dim(0));
+  if (failed(batch) || failed(checkSlots(op, slots, starts, pages.dim(0))) ||
+      failed(checkPages(op, *batch, slots, positions, pages, cache)))
+    return failure();
+  return batch;
+}
+
 LogicalResult Evaluator::checkGroups(ExpertLinearOp op) const {
   const Tensor &order = in(op.getOrder()), &offsets = in(op.getOffsets());
   auto [wanted, bounds] = groupTokens(in(op.getIds()), op.getNumExperts());
@@ -395,17 +411,29 @@ Results Evaluator::compute(Operation *operation) {
         return one(cacheAppend(k, v, cache, *batch, slots, positions, pages));
       })
       .Case([&](SoftmaxAttentionOp op) -> Results {
-        const Tensor &q = in(op.getQ()), &cache = in(op.getCache());
-        const Tensor &slots = in(op.getSlots()), &starts = in(op.getStarts());
-        const Tensor &positions = in(op.getPositions()),
-                     &pages = in(op.getPages());
-        FailureOr<Batch> batch = readBatch(op, starts, positions, q.dim(0));
-        if (failed(batch) ||
-            failed(checkSlots(op, slots, starts, pages.dim(0))) ||
-            failed(checkPages(op, *batch, slots, positions, pages, cache)))
+        FailureOr<Batch> batch = readAttentionBatch(op);
+        if (failed(batch))
           return failure();
-        return one(softmaxAttention(q, cache, *batch, slots, positions, pages,
+        return one(softmaxAttention(in(op.getQ()), in(op.getCache()), *batch,
+                                    in(op.getSlots()), in(op.getPositions()),
+                                    in(op.getPages()),
                                     op.getScale().convertToDouble()));
+      })
+      .Case([&](AttentionPartialsOp op) -> Results {
+        FailureOr<Batch> batch = readAttentionBatch(op);
+        if (failed(batch))
+          return failure();
+        return both(attentionPartials(
+            in(op.getQ()), in(op.getCache()), *batch, in(op.getSlots()),
+            in(op.getPositions()), in(op.getPages()),
+            op.getScale().convertToDouble(),
+            {op.getNumSpans(), int64_t(op.getSpanTokens().value_or(0))}));
+      })
+      .Case([&](MergePartialsOp op) -> Results {
+        const Tensor &stats = in(op.getStats()), &o = in(op.getWeighted());
+        if (failed(checkSameRows(op, stats, o)))
+          return failure();
+        return one(mergePartials(stats, o));
       })
       .Case([&](TopCandidatesOp op) -> Results {
         const Tensor &logits = in(op.getLogits()), &counts = in(op.getCounts());

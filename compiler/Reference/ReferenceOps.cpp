@@ -248,39 +248,132 @@ Tensor mlir::mm1::cacheAppend(const Tensor &k, const Tensor &v, Tensor cache,
   return cache;
 }
 
+namespace {
+
+/// One query head of one token over tokens first <= u < last of its sequence.
+struct HeadSpan {
+  const double *q;
+  double scale;
+  CacheView view;
+  int64_t sequence, kvHead;
+  double largest = -1e30, sum = 0;
+
+  /// Adds exp(score - largest) V[u] of each token to `o`, and sets the largest
+  /// score and the sum of the exponentials.
+  void attend(int64_t first, int64_t last, double *o) {
+    auto stored = [&](int64_t u, int64_t part) {
+      return view.cache.values.data() + view.offset(sequence, u, part, kvHead);
+    };
+    std::vector<double> p;
+    for (int64_t u = first; u < last; ++u)
+      p.push_back(scale * dot(q, stored(u, 0), view.dim()));
+    if (!p.empty())
+      largest = *std::max_element(p.begin(), p.end());
+    for (double &value : p)
+      sum += value = std::exp(value - largest);
+    for (int64_t u = first; u < last; ++u)
+      for (int64_t j = 0; j < view.dim(); ++j)
+        o[j] += p[u - first] * stored(u, 1)[j];
+  }
+};
+
+/// Calls fn(t, head, span) for every token of a sequence and query head, with a
+/// span that has seen no token yet.
+void forHeads(const Tensor &q, const CacheView &view, const Batch &batch,
+              double scale,
+              llvm::function_ref<void(int64_t, int64_t, HeadSpan)> fn) {
+  int64_t heads = q.width() / view.dim(), group = heads / view.kvHeads();
+  for (const Sequence &sequence : batch) {
+    int64_t tokens = sequence.end - sequence.begin;
+    forEach(tokens * heads, tokens * view.dim(), [&](int64_t index) {
+      int64_t t = sequence.begin + index / heads, head = index % heads;
+      fn(t, head,
+         {q.row(t) + head * view.dim(), scale, view, sequence.number,
+          head / group});
+    });
+  }
+}
+
+/// Where span j begins (and span j - 1 ends) for a token that sees `tokens`.
+int64_t spanStart(const Spans &spans, int64_t tokens, int64_t page, int64_t j) {
+  if (j >= spans.count)
+    return tokens;
+  if (spans.tokens != 0)
+    return std::min(j * spans.tokens, tokens);
+  int64_t pages = (tokens + page - 1) / page;
+  int64_t used = std::clamp<int64_t>(pages / 2, 1, spans.count);
+  return j < used ? j * pages / used * page : tokens;
+}
+
+} // namespace
+
 Tensor mlir::mm1::softmaxAttention(const Tensor &q, const Tensor &cache,
                                    const Batch &batch, const Tensor &slots,
                                    const Tensor &positions, const Tensor &pages,
                                    double scale) {
   CacheView view{cache, slots, pages};
-  int64_t dim = view.dim(), heads = q.width() / dim;
-  int64_t headsPerKV = heads / view.kvHeads();
+  int64_t dim = view.dim();
   Tensor out(q.shape);
-  for (const Sequence &sequence : batch) {
-    int64_t tokens = sequence.end - sequence.begin;
-    forEach(tokens * heads, tokens * dim, [&](int64_t index) {
-      int64_t t = sequence.begin + index / heads, head = index % heads;
-      int64_t kvHead = head / headsPerKV;
-      int64_t position = static_cast<int64_t>(positions[t]);
-      auto stored = [&](int64_t u, int64_t part) {
-        return cache.values.data() +
-               view.offset(sequence.number, u, part, kvHead);
+  forHeads(q, view, batch, scale, [&](int64_t t, int64_t head, HeadSpan whole) {
+    double *o = out.row(t) + head * dim;
+    whole.attend(0, static_cast<int64_t>(positions[t]) + 1, o);
+    for (int64_t j = 0; j < dim; ++j)
+      o[j] /= whole.sum;
+  });
+  return out;
+}
+
+std::pair<Tensor, Tensor>
+mlir::mm1::attentionPartials(const Tensor &q, const Tensor &cache,
+                             const Batch &batch, const Tensor &slots,
+                             const Tensor &positions, const Tensor &pages,
+                             double scale, const Spans &spans) {
+  CacheView view{cache, slots, pages};
+  int64_t dim = view.dim(), heads = q.width() / dim;
+  Tensor stats({q.dim(0), spans.count, heads * 2});
+  Tensor weighted({q.dim(0), spans.count, heads * dim});
+  for (int64_t i = 0; i < stats.size(); i += 2)
+    stats[i] = -1e30; // no token
+  forHeads(q, view, batch, scale, [&](int64_t t, int64_t head, HeadSpan none) {
+    int64_t tokens = static_cast<int64_t>(positions[t]) + 1;
+    for (int64_t j = 0; j < spans.count; ++j) {
+      auto start = [&](int64_t span) {
+        return spanStart(spans, tokens, cache.dim(3), span);
       };
+      int64_t row = t * spans.count + j;
+      HeadSpan span = none;
+      span.attend(start(j), start(j + 1), weighted.row(row) + head * dim);
+      stats.row(row)[2 * head] = span.largest;
+      stats.row(row)[2 * head + 1] = span.sum;
+    }
+  });
+  return {std::move(stats), std::move(weighted)};
+}
 
-      std::vector<double> p(position + 1);
-      for (int64_t u = 0; u <= position; ++u)
-        p[u] = scale * dot(q.row(t) + head * dim, stored(u, 0), dim);
-      double largest = *std::max_element(p.begin(), p.end());
-      double sum = 0;
-      for (double &value : p)
-        sum += value = std::exp(value - largest);
-
+Tensor mlir::mm1::mergePartials(const Tensor &stats, const Tensor &weighted) {
+  int64_t tokens = stats.dim(0), spans = stats.dim(1),
+          heads = stats.width() / 2, dim = weighted.width() / heads;
+  Tensor out({tokens, weighted.width()});
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t head = 0; head < heads; ++head) {
+      auto stat = [&](int64_t j, int64_t which) {
+        return stats.row(t * spans + j)[2 * head + which];
+      };
+      if (stat(0, 1) == 0)
+        continue; // a token of no sequence
+      double largest = stat(0, 0), sum = 0;
+      for (int64_t j = 1; j < spans; ++j)
+        largest = std::max(largest, stat(j, 0));
       double *o = out.row(t) + head * dim;
-      for (int64_t u = 0; u <= position; ++u)
-        for (int64_t j = 0; j < dim; ++j)
-          o[j] += p[u] / sum * stored(u, 1)[j];
-    });
-  }
+      for (int64_t j = 0; j < spans; ++j) {
+        double factor = std::exp(stat(j, 0) - largest);
+        sum += factor * stat(j, 1);
+        for (int64_t i = 0; i < dim; ++i)
+          o[i] += factor * weighted.row(t * spans + j)[head * dim + i];
+      }
+      for (int64_t i = 0; i < dim; ++i)
+        o[i] /= sum;
+    }
   return out;
 }
 

@@ -60,6 +60,18 @@ Tensor softmaxAttention(const Tensor &q, const Tensor &cache,
                         const Batch &batch, const Tensor &slots,
                         const Tensor &positions, const Tensor &pages,
                         double scale);
+/// How mm1.attention_partials cuts a context.
+struct Spans {
+  int64_t count;
+  int64_t tokens; ///< of each span; 0: even stretches of pages
+};
+/// Returns stats and weighted. Tokens of no sequence get empty spans.
+std::pair<Tensor, Tensor>
+attentionPartials(const Tensor &q, const Tensor &cache, const Batch &batch,
+                  const Tensor &slots, const Tensor &positions,
+                  const Tensor &pages, double scale, const Spans &spans);
+/// The same as softmaxAttention of the spans' tokens.
+Tensor mergePartials(const Tensor &stats, const Tensor &weighted);
 
 /// Returns ids and weights, `[T, choices]` each.
 std::pair<Tensor, Tensor> router(const Tensor &logits, int64_t choices);

@@ -76,7 +76,14 @@ def MM1_AnchorKind : I32EnumAttr<"AnchorKind", "What decides the shape of a clus
     I32EnumAttrCase<"RowReduction", 6, "row_reduction">,
     I32EnumAttrCase<"Routing", 7, "routing">,
     I32EnumAttrCase<"Collective", 8, "collective">,
-    I32EnumAttrCase<"Selection", 9, "selection">]> {
+    I32EnumAttrCase<"Selection", 9, "selection">,
+    I32EnumAttrCase<"SpanMerge", 10, "span_merge">]> {
+  let cppNamespace = "::mlir::mm1";
+}
+
+def MM1_SpanCut : I32EnumAttr<"SpanCut", "Where the context of a token is cut into spans", [
+    I32EnumAttrCase<"Fixed", 0, "fixed">,
+    I32EnumAttrCase<"Even", 1, "even">]> {
   let cppNamespace = "::mlir::mm1";
 }
 

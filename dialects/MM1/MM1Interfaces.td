@@ -56,7 +56,11 @@ def MM1_AnchorOpInterface : OpInterface<"AnchorOpInterface"> {
     InterfaceMethod<"What kind of kernel this op needs", "::mlir::mm1::AnchorKind", "getAnchorKind">,
     InterfaceMethod<[{
       Parts of a row (heads) that do not need each other: tasks may make them apart.
-    }], "int64_t", "getRowParts", (ins), [{}], [{ return 1; }]>
+    }], "int64_t", "getRowParts", (ins), [{}], [{ return 1; }]>,
+    InterfaceMethod<[{
+      Stretches of what each part of a row reads (spans of a context) that do
+      not need each other: tasks may read them apart.
+    }], "int64_t", "getReadParts", (ins), [{}], [{ return 1; }]>
   ];
 }
 

@@ -461,25 +461,103 @@ LogicalResult CacheAppendOp::verify() {
 }
 AnchorKind CacheAppendOp::getAnchorKind() { return AnchorKind::CacheAppend; }
 
+namespace {
+
+/// C1 (of q) to C3 of softmax_attention and attention_partials.
+template <typename AttentionOp> LogicalResult verifyAttention(AttentionOp op) {
+  if (failed(verifyCacheUse(op, "q", op.getQ(), op.getCache(), false)) ||
+      failed(expectBatch(op,
+                         {{"slots", op.getSlots()},
+                          {"starts", op.getStarts()},
+                          {"positions", op.getPositions()}},
+                         op.getPages())))
+    return failure();
+  double scale = op.getScale().convertToDouble();
+  if (!(scale > 0))
+    return op.emitOpError() << "expects scale > 0, found " << scale;
+  std::optional<int64_t> spanTokens = op.getSpanTokens();
+  int64_t page = tensorType(op.getCache()).getDimSize(3);
+  if (spanTokens && (*spanTokens < 1 || *spanTokens % page != 0))
+    return op.emitOpError()
+           << "expects span_tokens to be a multiple of the page, " << page
+           << " tokens, found " << *spanTokens;
+  return success();
+}
+
+} // namespace
+
 LogicalResult SoftmaxAttentionOp::verify() {
-  if (failed(verifyCacheUse(*this, "q", getQ(), getCache(), false)))
+  if (failed(verifyAttention(*this))) // C1 to C4
     return failure();
   if (getOut().getType() != getQ().getType()) // C1
     return emitOpError() << "expects the result to be of type "
                          << getQ().getType() << " like 'q', found "
                          << getOut().getType();
-  if (failed(expectBatch(*this,
-                         {{"slots", getSlots()},
-                          {"starts", getStarts()},
-                          {"positions", getPositions()}},
-                         getPages()))) // C2
-    return failure();
-  double scale = getScale().convertToDouble();
-  if (!(scale > 0)) // C3
-    return emitOpError() << "expects scale > 0, found " << scale;
   return success();
 }
 AnchorKind SoftmaxAttentionOp::getAnchorKind() { return AnchorKind::Attention; }
+
+/// Partials `[T, spans, columns]` of at least one span.
+static LogicalResult expectPartials(Operation *op, StringRef name, Value value,
+                                    int64_t columns, const Twine &why) {
+  if (failed(expectRank(op, name, value, 3)) ||
+      failed(expectDim(op, name, value, 2, columns, why)))
+    return failure();
+  if (int64_t spans = tensorType(value).getDimSize(1); spans < 1)
+    return op->emitOpError()
+           << "expects '" << name << "' of at least one span, found "
+           << value.getType();
+  return success();
+}
+
+/// The two partial results have one number of spans.
+static LogicalResult expectSameSpans(Operation *op, Value stats,
+                                     Value weighted) {
+  return expectDim(op, "weighted", weighted, 1, tensorType(stats).getDimSize(1),
+                   "spans of 'stats'");
+}
+
+LogicalResult AttentionPartialsOp::verify() {
+  if (failed(verifyAttention(*this))) // C1 to C3, C5
+    return failure();
+  int64_t columns = tensorType(getQ()).getDimSize(1),
+          heads = columns / tensorType(getCache()).getDimSize(4);
+  if (failed(expectPartials(*this, "stats", getStats(), 2 * heads,
+                            "two for each query head")) || // C4
+      failed(expectPartials(*this, "weighted", getWeighted(), columns,
+                            "columns of 'q'")) ||
+      failed(expectSameSpans(*this, getStats(), getWeighted())))
+    return failure();
+  if ((getCut() == SpanCut::Fixed) != getSpanTokens().has_value()) // C5
+    return emitOpError() << "expects span_tokens with the cut 'fixed' and "
+                            "only with it, found the cut '"
+                         << stringifySpanCut(getCut()) << "' "
+                         << (getSpanTokens() ? "with" : "without") << " them";
+  return success();
+}
+AnchorKind AttentionPartialsOp::getAnchorKind() {
+  return AnchorKind::Attention;
+}
+
+LogicalResult MergePartialsOp::verify() {
+  if (failed(expectRank(*this, "result", getOut(), 2)) ||
+      failed(expectRank(*this, "stats", getStats(), 3))) // C1
+    return failure();
+  int64_t columns = tensorType(getOut()).getDimSize(1),
+          numStats = tensorType(getStats()).getDimSize(2);
+  if (columns < 1 || numStats < 2 || numStats % 2 != 0 ||
+      columns % (numStats / 2) != 0) // C1, C2
+    return emitOpError() << "expects 'stats' of two columns for each head, "
+                            "and heads that divide the "
+                         << columns << " columns of the result, found "
+                         << getStats().getType();
+  if (failed(expectPartials(*this, "stats", getStats(), numStats, "its own")) ||
+      failed(expectPartials(*this, "weighted", getWeighted(), columns,
+                            "columns of the result"))) // C1, C2
+    return failure();
+  return expectSameSpans(*this, getStats(), getWeighted()); // C1
+}
+AnchorKind MergePartialsOp::getAnchorKind() { return AnchorKind::SpanMerge; }
 
 //===---------------------------------- Experts ---------------------------------===//
 

@@ -433,26 +433,113 @@ def MM1_CacheAppendOp : MM1_HeadwiseOp<"cache_append", [MM1_StateUpdate, AllType
 def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
   let summary = "Causal attention of each token over its sequence's KV pages";
   let description = [{
-    For token t of sequence b at position p and query head h: softmax over u = 0..p of `scale * q[t, h] . K[u, kv]`, then the
-    weighted sum of `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32. The key of position u lies in page
-    `pages[slots[b], u / page]`, where mm1.cache_append put it.
-    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of the cache's KV heads; (C2) `slots`, `starts` and
-    `positions` are rank 1, `pages` rank 2; (C3) scale > 0.
+    For token t of sequence b at position p and query head h: softmax over
+    u = 0..p of `scale * q[t, h] . K[u, kv]`, then the weighted sum of
+    `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32. The
+    key of position u lies in page `pages[slots[b], u / page]`, where
+    mm1.cache_append put it.
+    `span_tokens` says in which order sums are added, and changes no number
+    but for that: spans of so many tokens are summed by themselves and merged
+    in order, with the arithmetic of mm1.attention_partials (cut at `fixed`
+    places) and mm1.merge_partials. Both forms then give the same bits.
+    Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of
+    the cache's KV heads; (C2) `slots`, `starts` and `positions` are rank 1,
+    `pages` rank 2; (C3) scale > 0; (C4) `span_tokens`, where it is set, is a
+    multiple of the page.
     ```mlir
-    %o = mm1.softmax_attention %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25
+    %o = mm1.softmax_attention %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25 span_tokens = 1024
         : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
           -> tensor<?x64xbf16>
     ```
     Source: MiniMaxM1FlashAttention2; model-spec 3.4.
   }];
   let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$slots, MM1_I32Tensor:$starts,
-                       MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale);
+                       MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale,
+                       OptionalAttr<I64Attr>:$span_tokens);
   let results = (outs MM1_Activation:$out);
   let assemblyFormat = [{
-    $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale attr-dict
-        `:` functional-type(operands, results)
+    $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale
+        (`span_tokens` `=` $span_tokens^)? attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+}
+
+def MM1_AttentionPartialsOp : MM1_RowOp<"attention_partials", [
+    DeclareOpInterfaceMethods<MM1_AnchorOpInterface, ["getRowParts", "getReadParts"]>]> {
+  let summary = "Attention over spans of the context, each by itself";
+  let description = [{
+    mm1.softmax_attention before its division, for stretches of a token's
+    context that need not know of each other: many tasks can share a long one.
+    For span j, over its tokens u:
+    ```
+    m = max_u scale * q . K[u]
+    l = sum_u exp(scale * q . K[u] - m)
+    o = sum_u exp(scale * q . K[u] - m) V[u]
+    ```
+    `stats[t, j, 2h]` is m and `stats[t, j, 2h + 1]` is l of query head h, and
+    `weighted[t, j, D h .. D (h + 1) - 1]` is o. A span without tokens has
+    m = -1e30, l = 0 and o = 0. Kernels need not write that o: l = 0 says that
+    nobody reads it.
+    `cut` says which tokens a span has, for a token that sees n of them (its
+    own position + 1), on P = ceil(n / page) pages:
+    ```
+    fixed   [j L, (j + 1) L) with L = span_tokens; the last span also what is left
+    even    span i of s = clamp(P / 2, 1, spans) has pages [i P / s, (i + 1) P / s)
+    ```
+    Neither knows the batch. Fixed places do not move while a context grows;
+    even spans are equally long at every length.
+    Constraints: (C1) q is `[T, heads * D]`, heads a multiple of the cache's KV
+    heads; (C2) `slots`, `starts` and `positions` are rank 1, `pages` rank 2;
+    (C3) scale > 0; (C4) stats is `[T, spans, heads * 2]` and weighted
+    `[T, spans, heads * D]`, spans at least 1; (C5) `span_tokens`, a multiple
+    of the page, stands with `fixed` only, and must.
+    ```mlir
+    %s, %o = mm1.attention_partials %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25 cut = fixed span_tokens = 1024
+        : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> (tensor<?x4x8xf32>, tensor<?x4x64xf32>)
+    ```
+    Source: Flash-Decoding (Dao et al. 2023) for the idea.
+  }];
+  let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$slots, MM1_I32Tensor:$starts,
+                       MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale, MM1_SpanCut:$cut,
+                       OptionalAttr<I64Attr>:$span_tokens);
+  let results = (outs MM1_F32Tensor:$stats, MM1_F32Tensor:$weighted);
+  let assemblyFormat = [{
+    $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale `cut` `=` $cut
+        (`span_tokens` `=` $span_tokens^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getNumSpans() { return ::llvm::cast<::mlir::RankedTensorType>(getStats().getType()).getDimSize(1); }
+  }];
+}
+
+def MM1_MergePartialsOp : MM1_HeadwiseOp<"merge_partials"> {
+  let summary = "The spans of attention_partials as one context";
+  let description = [{
+    `y[t, h] = sum_j exp(m_j - M) o_j / sum_j exp(m_j - M) l_j` with M the
+    largest m_j of head h. The order is part of the meaning where bits are
+    compared: from the first span, which always has tokens,
+    ```
+    M' = max(M, m_j);  a = exp(M - M');  b = exp(m_j - M')
+    l = fma(l_j, b, l a);  o = fma(o_j, b, o a)
+    ```
+    for every later span with tokens (l_j > 0), in order; at the end o / l.
+    Constraints: (C1) stats is `[T, spans, heads * 2]`, weighted
+    `[T, spans, heads * D]` and y `[T, heads * D]`; (C2) spans at least 1, D
+    at least 1.
+    ```mlir
+    %y = mm1.merge_partials %s, %o : (tensor<?x4x8xf32>, tensor<?x4x64xf32>) -> tensor<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins MM1_F32Tensor:$stats, MM1_F32Tensor:$weighted);
+  let results = (outs MM1_Activation:$out);
+  let assemblyFormat = "$stats `,` $weighted attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getNumSpans() { return ::llvm::cast<::mlir::RankedTensorType>(getStats().getType()).getDimSize(1); }
+    int64_t getHeads() { return ::llvm::cast<::mlir::RankedTensorType>(getStats().getType()).getDimSize(2) / 2; }
+  }];
 }
 
 //===--------------------------------- Experts -------------------------------===//

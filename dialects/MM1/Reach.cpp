@@ -95,6 +95,13 @@ Reach SoftmaxAttentionOp::getReach(unsigned operand) {
   return among(operand, {Reach::Row, Reach::State, Reach::Batch, Reach::Batch,
                          Reach::Row, Reach::Batch});
 }
+Reach AttentionPartialsOp::getReach(unsigned operand) {
+  return among(operand, {Reach::Row, Reach::State, Reach::Batch, Reach::Batch,
+                         Reach::Row, Reach::Batch});
+}
+Reach MergePartialsOp::getReach(unsigned operand) {
+  return among(operand, {Reach::Row, Reach::Choices});
+}
 
 Reach RouterOp::getReach(unsigned) { return Reach::Row; }
 Reach GroupTokensOp::getReach(unsigned) { return Reach::Batch; }
@@ -120,6 +127,9 @@ bool ExpertLinearOp::isRowLinearIn(unsigned operand) { return operand == 0; }
 int64_t LightningAttentionOp::getRowParts() { return getHeads(); }
 int64_t CacheAppendOp::getRowParts() { return dimSize(getCache(), 2); }
 int64_t SoftmaxAttentionOp::getRowParts() { return dimSize(getCache(), 2); }
+int64_t AttentionPartialsOp::getRowParts() { return dimSize(getCache(), 2); }
+int64_t AttentionPartialsOp::getReadParts() { return getNumSpans(); }
+int64_t MergePartialsOp::getRowParts() { return getHeads(); }
 
 //===---------------------------------- State ---------------------------------===//
 

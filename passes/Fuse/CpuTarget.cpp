@@ -37,6 +37,9 @@ TargetFacts cpuFacts() {
       .minTasks = 8,
       .queryTokens = 16,
       .chunkTokens = 64,
+      .spanTokens = 1024,
+      .mostSpans = 128,
+      .spanTasks = 32,
       .streamBytesPerSecond = 15e9,
       .cacheBytesPerSecond = 50e9,
       .flopsPerSecond = 200e9,
@@ -91,6 +94,7 @@ Abilities abilitiesOf(AnchorOpInterface anchor) {
   case AnchorKind::Recurrence:
   case AnchorKind::Routing:
   case AnchorKind::Selection:
+  case AnchorKind::SpanMerge:
     return {};
   case AnchorKind::Elementwise:
   case AnchorKind::Collective:
@@ -116,6 +120,12 @@ public:
       return refuse(anchor, "no cpu kernel is of kind '" +
                                 stringifyAnchorKind(anchor.getAnchorKind()) +
                                 "'");
+    auto partials = dyn_cast_or_null<AttentionPartialsOp>(
+        anchor ? anchor.getOperation() : nullptr);
+    if (partials && partials.getCut() != SpanCut::Fixed)
+      return refuse(partials, "a cpu kernel cuts contexts at fixed places, "
+                              "and its cut is '" +
+                                  stringifySpanCut(partials.getCut()) + "'");
     for (Operation *op : cluster.ops()) {
       if (anchor && op == anchor.getOperation())
         continue;
@@ -276,10 +286,17 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
       return byRows(facts(), cluster, manyTokens);
     break;
   case AnchorKind::Attention:
-    // A task does one KV head for `per` consecutive tokens of the batch.
+    // A task does one KV head for `per` consecutive tokens of the batch, and a
+    // share of their spans. How long it takes depends on the context.
+    choice.unit = CountedBy::Tokens;
+    choice.tasks = anchor.getRowParts() *
+                   std::min(anchor.getReadParts(), facts().spanTasks);
+    choice.set(knob::kPer, manyTokens ? facts().queryTokens : 1);
+    choice.set(knob::kGrain, 1);
+    break;
+  case AnchorKind::SpanMerge:
     choice.unit = CountedBy::Tokens;
     choice.tasks = anchor.getRowParts();
-    choice.set(knob::kPer, manyTokens ? facts().queryTokens : 1);
     break;
   case AnchorKind::Recurrence:
     choice.set(knob::kChunk, facts().chunkTokens);

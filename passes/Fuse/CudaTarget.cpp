@@ -11,7 +11,8 @@
 //   recurrence, row_reduction    and the sums of squares of each head's part
 //   cache_append / attention     with what makes the rows they load
 //   cache_append, attention      one token of each sequence: rope, append and
-//                                attend in one
+//                                attend (to a span) in one
+//   span_merge                   with what follows it
 //   routing / selection
 //
 // "Few rows" are what one block of a matmul holds at once. What stands in front
@@ -49,6 +50,8 @@ TargetFacts cudaFacts(StringRef name, ArrayRef<int64_t> multiprocessors,
       .workers = multiprocessors,
       .queryTokens = 16,
       .chunkTokens = 64,
+      .mostSpans = 2 * multiprocessors.front(),
+      .spanTasks = 2 * multiprocessors.front(),
       .streamBytesPerSecond = bytesPerSecond * share,
       .cacheBytesPerSecond = 2 * bytesPerSecond * share,
       .flopsPerSecond = flopsPerSecond * share,
@@ -90,6 +93,7 @@ const Form *findForm(ArrayRef<AnchorKind> kinds) {
       {{Kind::CacheAppend}, 0},
       {{Kind::Attention}, 0},
       {{Kind::CacheAppend, Kind::Attention}, 1},
+      {{Kind::SpanMerge}, 0},
       {{Kind::Routing}, 0},
       {{Kind::Selection}, 0},
   };
@@ -340,10 +344,19 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
     choice.tasks = main.getRowParts();
     break;
   case AnchorKind::Attention:
-    choice.tasks = main.getRowParts();
+    // A block for each span.
+    choice.tasks =
+        main.getRowParts() * std::min(main.getReadParts(), facts().spanTasks);
     if (!cluster.bucket().hasOneTokenEach())
       choice.set(knob::kPer, facts().queryTokens);
     break;
+  case AnchorKind::SpanMerge: {
+    // Warps take spans in turn, and are merged in order.
+    constexpr int64_t kMergeWarps = 32;
+    choice.tasks = main.getRowParts();
+    choice.set(knob::kWarps, kMergeWarps);
+    break;
+  }
   case AnchorKind::Routing:
     if (cast<RowOpInterface>(main.getOperation()).getReach(0) == Reach::Batch)
       choice.unit = CountedBy::One;

@@ -39,8 +39,14 @@ struct TargetFacts {
   int64_t rowTaskBytes = 0;
   // Many tokens: fewer tasks than this leave workers idle.
   int64_t minTasks = 0;
-  // Many tokens: queries of an attention task, and tokens that a recurrence handles at once.
+  // Many tokens: queries of an attention task, and tokens that a recurrence
+  // handles at once.
   int64_t queryTokens, chunkTokens;
+  // Contexts are cut into spans (SplitAttention.cpp) of so many tokens or more,
+  // or, if 0, evenly; the most spans of one; and how many tasks of one token and
+  // KV head share them, if there are as many.
+  int64_t spanTokens = 0;
+  int64_t mostSpans, spanTasks;
 
   // Cost model (Schedule.h), per worker. Rough figures: only ratios matter.
   double streamBytesPerSecond; // from memory

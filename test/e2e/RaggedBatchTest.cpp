@@ -192,6 +192,51 @@ TEST_P(RaggedBatch, ASnapshotGoesOnInAnotherSlotWithTheSameBits) {
   EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), logits->row(0).begin()));
 }
 
+/// A context of three spans: decode makes them apart, prefill in one task.
+TEST(LongContext, ATokenHasTheSameBitsHoweverItComes) {
+  TemporaryFolder folder;
+  ASSERT_EQ(run("mm1c", {"compile", goldenFolder("d-all-softmax"), "--quiet",
+                         "--context", "4096", "--prefill-tokens", "256",
+                         "--sequences", "4", "-o", folder.path("a.mm1")})
+                .exitCode,
+            0);
+  auto session = openSession(folder.path("a.mm1"));
+  ASSERT_TRUE(session);
+  auto idsOf = [&](size_t count) {
+    std::vector<int32_t> ids;
+    for (size_t i = 0; i < count; ++i)
+      ids.push_back(int32_t((i * 31 + i / 7) % session->vocabSize()));
+    return ids;
+  };
+  auto feed = [&](size_t count) {
+    uint32_t slot = *session->open();
+    EXPECT_TRUE(prefillInChunks(*session, slot, idsOf(count), 0,
+                                [](size_t, uint32_t) { return Status(); }));
+    return slot;
+  };
+  auto rowOf = [](const auto &logits) {
+    EXPECT_TRUE(logits);
+    return std::vector<float>(logits->row(0).begin(), logits->row(0).end());
+  };
+  uint32_t beside = feed(1500);
+  // Before, at and behind the end of a span.
+  for (size_t count : {1023, 1024, 2100}) {
+    uint32_t slot = feed(count);
+    auto snapshot = session->snapshot(slot);
+    ASSERT_TRUE(snapshot);
+    ASSERT_TRUE(session->decode({{slot, 5}}));
+    std::vector<float> alone = rowOf(session->lastLogits());
+    ASSERT_TRUE(session->restore(slot, *snapshot));
+    ASSERT_TRUE(session->decode({{slot, 5}, {beside, 7}}));
+    EXPECT_TRUE(alone == rowOf(session->lastLogits())) << count;
+    ASSERT_TRUE(session->restore(slot, *snapshot));
+    std::vector<int32_t> one{5}, more = idsOf(30);
+    ASSERT_TRUE(session->prefill({{slot, one}, {beside, more}}));
+    EXPECT_TRUE(alone == rowOf(session->logits(0, 1))) << count;
+    session->close(slot);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, RaggedBatch,
                          testing::Values("base", "e-six-heads", "d-all-softmax",
                                          "d-all-lightning",

@@ -10,12 +10,22 @@
 //            l = l exp(m - m') + sum p                      across lanes)
 //   O = diag(exp(m - m')) O + P V   tiles of rows x channels
 //
-// and at the end O / l. A row's numbers are made in the order of its pages and
-// tokens, whatever other rows share its block, and a page that its row may not
-// see changes nothing (m' = m): decoding and prefill give the same bits. What a
-// row may not see is left out of its sums, not multiplied by p = 0, so that a
-// NaN or infinity there (a later token's, or whatever lies behind the end of a
-// page) stays there.
+// and at the end O / l. With `span_tokens` the walk starts anew behind every so
+// many tokens, and what the spans gave is merged in order (SpanMerge.h):
+//
+//   softmax_attention      a task walks over all spans and merges as it goes
+//   attention_partials     a task walks over spans j, j + R, ... of R tasks that
+//                          share the head, and stores each; merge_partials
+//                          merges them
+//
+// so that a long context is work for many threads, and both forms give the same
+// bits. How many tasks share a head is the schedule's to say and changes none.
+//
+// A row's numbers are made in the order of its pages and tokens, whatever other
+// rows share its block, and a page that its row may not see changes nothing
+// (m' = m): decoding and prefill give the same bits. What a row may not see is
+// left out of its sums, not multiplied by p = 0, so that a NaN or infinity there
+// (a later token's, or whatever lies behind the end of a page) stays there.
 // A block may span sequences; each run of tokens of one sequence goes by itself.
 //
 // In bf16 on a target with a bf16 dot product, q and p are bf16 (as the
@@ -24,6 +34,7 @@
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/KVPages.h"
+#include "compiler/Codegen/CPU/SpanMerge.h"
 #include "compiler/Codegen/CPU/StatefulHelpers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,28 +46,74 @@ using namespace mlir::mm1::cpu;
 namespace {
 
 constexpr int64_t kFloatBytes = 4;
-/// The score of what a row may not see, and the maximum before the first page:
-/// p is 0, and exp(m - m') never NaN.
-constexpr double kNoMaximum = -1e30;
 /// Into the second cache, which waits for more lines at once than the first
 /// (measured on blocks of 8 KiB anywhere: 18 GB/s; into the first 10, unasked 9).
 constexpr int kAheadLocality = 2;
 
+/// What softmax_attention and attention_partials have in common, and where
+/// their results go.
+struct AttentionOperands {
+  template <typename AttentionOp>
+  explicit AttentionOperands(AttentionOp op)
+      : q(op.getQ()), cache(op.getCache()), slots(op.getSlots()),
+        starts(op.getStarts()), positions(op.getPositions()),
+        table(op.getPages()), scale(op.getScale().convertToDouble()),
+        spanTokens(op.getSpanTokens().value_or(0)) {}
+
+  Value q, cache, slots, starts, positions, table;
+  double scale;
+  /// 0: the context is one span.
+  int64_t spanTokens;
+};
+
+/// Which results of the cluster an op's are: of softmax_attention `out`, of
+/// attention_partials the others.
+struct AttentionResults {
+  unsigned out = 0, stats = 0, weighted = 0;
+  /// Spans of attention_partials, 0 for softmax_attention.
+  int64_t numSpans = 0;
+};
+
 class Attention {
 public:
-  Attention(KernelFrame &frame, SoftmaxAttentionOp op, unsigned outResult);
+  Attention(KernelFrame &frame, const AttentionOperands &op,
+            const AttentionResults &results);
   void emit();
 
 private:
   /// Tokens [first, last) of sequence `b`.
   void emitRun(Value b, Value first, Value last);
+  /// Where a run finds its pages.
+  struct Context {
+    Value rows, tokens, numPages, tableRow;
+  };
+  /// The run's rows, in the context that the last of them sees.
+  void emitWhole(const Context &context, Value first, Value last);
+  void emitPartials(const Context &context, Value first, Value last);
+  /// Walks over pages [begin, end), from nothing; `after` will be read next.
+  void emitSpan(const Context &context, Value begin, Value end, Value after);
   void loadQueries(Value first, Value last);
+  void clearRows(Value rows);
+  /// Merges the span that begins at token `start` into the totals.
+  void addToTotals(Value rows, Value start);
   /// `next` is the block that will be read after this one.
   void emitScores(Value keys, Value rows, Value count, Value next);
   void emitSoftmax(Value rows, Value firstPosition);
   void emitWeightedSum(Value values, Value rows, Value firstPosition,
                        Value next);
-  void storeOutputs(Value first, Value last);
+  /// Rows' numbers in scratch.
+  struct RowSums {
+    Value maxima, sums, outs;
+  };
+  SpanStats statsOf(const RowSums &rows, Value row);
+  Value outAddress(const RowSums &rows, Value row, Value column) {
+    return at(rows.outs, row, outColumns * kFloatBytes,
+              k.mul(column, kFloatBytes));
+  }
+  void storeOutputs(const RowSums &rows, Value first, Value last);
+  /// Stores span j, which begins at token `start`; rows that do not see it have
+  /// an empty one.
+  void storePartials(Value j, Value start, Value first, Value last);
 
   /// acc[r][n] += sum over units i of left[r][i] * right[i][n], where a unit is
   /// one f32 or two bf16. `left` are rows of q or p, `right` and `next` (which
@@ -94,10 +151,9 @@ private:
   KernelFrame &frame;
   KernelBuilder &k;
   ClusterReader &reader;
-  SoftmaxAttentionOp op;
-  unsigned outResult;
+  AttentionOperands op;
+  AttentionResults results;
   KVPages pages;
-  RankedTensorType outType;
   Type f32;
   /// Query heads per KV head; the most rows of a run, as whole tiles.
   int64_t group, mostRows;
@@ -116,27 +172,31 @@ private:
   /// Multiplications for a unit.
   int64_t numParts;
 
-  Value head;
-  /// Scratch. [mostRows] of: rows of q, scores, p and o; m, l, exp(m - m'), and
-  /// the number of tokens that the row may see.
-  Value queries, scores, probabilities, outs, maxima, sums, corrections, limits;
+  /// Of the task: its KV head, and the first of its spans.
+  Value head, share;
+  /// Tasks that share a head.
+  int64_t numShares;
+  /// Scratch. [mostRows] of: rows of q, scores and p; exp(m - m'), and the
+  /// number of tokens that the row may see; m, l and o of the present span, and
+  /// of all spans before it.
+  Value queries, scores, probabilities, corrections, limits;
+  RowSums span, totals;
 };
 
-Attention::Attention(KernelFrame &frame, SoftmaxAttentionOp op,
-                     unsigned outResult)
-    : frame(frame), k(frame.k), reader(frame.reader), op(op),
-      outResult(outResult),
-      pages(cast<RankedTensorType>(op.getCache().getType())),
-      outType(cast<RankedTensorType>(op.getOut().getType())),
-      f32(k.b.getF32Type()), lanes(k.target.lanes),
-      headLanes(dividingLanes(pages.channels, lanes)),
+Attention::Attention(KernelFrame &frame, const AttentionOperands &op,
+                     const AttentionResults &results)
+    : frame(frame), k(frame.k), reader(frame.reader), op(op), results(results),
+      pages(cast<RankedTensorType>(op.cache.getType())), f32(k.b.getF32Type()),
+      lanes(k.target.lanes), headLanes(dividingLanes(pages.channels, lanes)),
       outColumns(plan::roundUp(pages.channels, lanes)),
       useDot(pages.depth == 2 && k.target.hasDotBF16),
       left(useDot ? Type(k.b.getBF16Type()) : f32),
       leftBytes(plan::elementBytes(left)),
       leftUnitBytes(leftBytes * pages.depth),
       numParts(useDot ? 1 : pages.depth) {
-  group = outType.getDimSize(1) / pages.channels / pages.kvHeads;
+  group = cast<RankedTensorType>(op.q.getType()).getDimSize(1) /
+          pages.channels / pages.kvHeads;
+  numShares = frame.schedule.tasks / pages.kvHeads;
   int64_t rows = frame.schedule.per * group;
   // The tallest tile wastes the fewest rows: 4 rows of 4 vectors for G = 4.
   bool manyRegisters = k.target.vectorRegisters >= 32;
@@ -155,18 +215,23 @@ Attention::Attention(KernelFrame &frame, SoftmaxAttentionOp op,
   queries = k.scratch(mostRows * queryStride);
   scores = k.scratch(mostRows * pages.tokens * kFloatBytes);
   probabilities = k.scratch(mostRows * probabilityStride);
-  outs = k.scratch(mostRows * outColumns * kFloatBytes);
-  maxima = k.scratch(mostRows * kFloatBytes);
-  sums = k.scratch(mostRows * kFloatBytes);
+  auto rowSums = [&]() -> RowSums {
+    return {k.scratch(mostRows * kFloatBytes),
+            k.scratch(mostRows * kFloatBytes),
+            k.scratch(mostRows * outColumns * kFloatBytes)};
+  };
+  span = rowSums();
+  totals = op.spanTokens && !results.numSpans ? rowSums() : span;
   corrections = k.scratch(mostRows * kFloatBytes);
   limits = k.scratch(mostRows * kFloatBytes);
 }
 
 void Attention::emit() {
-  Value starts = reader.inputAddress(op.getStarts());
+  Value starts = reader.inputAddress(op.starts);
   Value count = k.dim(::mm1::kDimSequences);
   k.forTasks(frame.schedule, [&](Value part, Value first, Value last) {
-    head = part;
+    head = k.rem(part, pages.kvHeads);
+    share = k.div(part, pages.kvHeads);
     auto isLater = [&](ValueRange run) { return k.less(run[0], last); };
     k.whileLoop({first, k.index(0)}, isLater, [&](ValueRange run) {
       Value token = run[0];
@@ -189,37 +254,83 @@ void Attention::emit() {
 }
 
 void Attention::emitRun(Value b, Value first, Value last) {
-  Value rows = k.mul(k.sub(last, first), group);
-  loadQueries(first, last);
-
-  Value positions = reader.inputAddress(op.getPositions());
-  Value table = reader.inputAddress(op.getPages());
-  Value cache = reader.inputAddress(op.getCache());
+  Value positions = reader.inputAddress(op.positions);
   Value tokens = k.add(loadEntry(k, positions, k.sub(last, k.index(1))), 1);
-  Value slot = loadEntry(k, reader.inputAddress(op.getSlots()), b);
-  Value tableRow = k.mul(slot, k.dim(::mm1::kDimPageColumns));
-  Value numPages = k.div(k.add(tokens, pages.tokens - 1), pages.tokens);
-  k.forLoop(k.index(0), numPages, 1, [&](Value column) {
+  Value slot = loadEntry(k, reader.inputAddress(op.slots), b);
+  Context context{.rows = k.mul(k.sub(last, first), group),
+                  .tokens = tokens,
+                  .numPages =
+                      k.div(k.add(tokens, pages.tokens - 1), pages.tokens),
+                  .tableRow = k.mul(slot, k.dim(::mm1::kDimPageColumns))};
+  if (results.numSpans)
+    emitPartials(context, first, last);
+  else
+    emitWhole(context, first, last);
+}
+
+void Attention::emitWhole(const Context &context, Value first, Value last) {
+  loadQueries(first, last);
+  Value lastPage = k.sub(context.numPages, k.index(1));
+  if (!op.spanTokens) {
+    emitSpan(context, k.index(0), context.numPages, lastPage);
+    return storeOutputs(span, first, last);
+  }
+  int64_t spanPages = op.spanTokens / pages.tokens;
+  k.forLoop(k.index(0), context.numPages, spanPages, [&](Value begin) {
+    Value end = k.min(k.add(begin, spanPages), context.numPages);
+    emitSpan(context, begin, end, k.min(end, lastPage));
+    addToTotals(context.rows, k.mul(begin, pages.tokens));
+  });
+  storeOutputs(totals, first, last);
+}
+
+void Attention::emitPartials(const Context &context, Value first, Value last) {
+  int64_t spanPages = op.spanTokens / pages.tokens;
+  auto startOf = [&](Value j) { return k.mul(j, op.spanTokens); };
+  k.ifThen(k.less(startOf(share), context.tokens),
+           [&] { loadQueries(first, last); });
+  k.forLoop(share, k.index(results.numSpans), numShares, [&](Value j) {
+    Value start = startOf(j), begin = k.mul(j, spanPages);
+    k.ifThen(k.less(start, context.tokens), [&] {
+      Value end = k.min(k.add(begin, spanPages), context.numPages);
+      // The last span has what is left.
+      end = k.select(k.equal(j, k.index(results.numSpans - 1)),
+                     context.numPages, end);
+      Value after = k.min(k.add(begin, numShares * spanPages),
+                          k.sub(context.numPages, k.index(1)));
+      emitSpan(context, begin, end, after);
+    });
+    storePartials(j, start, first, last);
+  });
+}
+
+void Attention::emitSpan(const Context &context, Value begin, Value end,
+                         Value after) {
+  Value table = reader.inputAddress(op.table);
+  Value cache = reader.inputAddress(op.cache);
+  clearRows(context.rows);
+  k.forLoop(begin, end, 1, [&](Value column) {
     auto keysOf = [&](Value column) {
-      Value page = loadEntry(k, table, k.add(tableRow, column));
+      Value page = loadEntry(k, table, k.add(context.tableRow, column));
       return k.at(cache, k.add(k.mul(page, pages.pageBytes),
                                k.mul(head, pages.blockBytes)));
     };
     Value keys = keysOf(column);
     Value values = k.at(keys, pages.kvHeads * pages.blockBytes);
-    Value next = keysOf(k.min(k.add(column, 1), k.sub(numPages, k.index(1))));
+    Value next = k.add(column, 1);
+    next = keysOf(k.select(k.less(next, end), next, after));
     Value firstPosition = k.mul(column, pages.tokens);
-    Value count = k.min(k.index(pages.tokens), k.sub(tokens, firstPosition));
-    emitScores(keys, rows, count, values);
-    emitSoftmax(rows, firstPosition);
-    emitWeightedSum(values, rows, firstPosition, next);
+    Value count =
+        k.min(k.index(pages.tokens), k.sub(context.tokens, firstPosition));
+    emitScores(keys, context.rows, count, values);
+    emitSoftmax(context.rows, firstPosition);
+    emitWeightedSum(values, context.rows, firstPosition, next);
   });
-  storeOutputs(first, last);
 }
 
 void Attention::loadQueries(Value first, Value last) {
   // Row (token - first) * group + g.
-  Value positions = reader.inputAddress(op.getPositions());
+  Value positions = reader.inputAddress(op.positions);
   k.forLoop(first, last, 1, [&](Value token) {
     Value limit = k.toI32(k.add(loadEntry(k, positions, token), 1));
     k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
@@ -227,8 +338,7 @@ void Attention::loadQueries(Value first, Value last) {
       Value queryHead = k.add(k.mul(head, group), g);
       k.forLoop(k.index(0), k.index(pages.channels), headLanes, [&](Value c) {
         Value column = k.add(k.mul(queryHead, pages.channels), c);
-        Value q =
-            reader.evaluate(op.getQ(), {token, Value(), column}, headLanes);
+        Value q = reader.evaluate(op.q, {token, Value(), column}, headLanes);
         k.storeFloats(q, at(queries, row, queryStride, k.mul(c, leftBytes)),
                       left);
       });
@@ -237,15 +347,58 @@ void Attention::loadQueries(Value first, Value last) {
             k.f32(0.0),
             at(queries, row, queryStride, k.index(pages.channels * leftBytes)),
             left);
-      Value place = k.mul(row, kFloatBytes);
-      k.store(limit, k.at(limits, place));
-      k.store(k.f32(kNoMaximum), k.at(maxima, place));
-      k.store(k.f32(0.0), k.at(sums, place));
-      k.forLoop(k.index(0), k.index(outColumns), lanes, [&](Value c) {
-        k.store(k.floats(0.0, lanes),
-                at(outs, row, outColumns * kFloatBytes, k.mul(c, kFloatBytes)));
-      });
+      k.store(limit, k.at(limits, k.mul(row, kFloatBytes)));
     });
+  });
+}
+
+void Attention::clearRows(Value rows) {
+  k.forLoop(k.index(0), rows, 1, [&](Value row) {
+    Value place = k.mul(row, kFloatBytes);
+    k.store(k.f32(kNoMaximum), k.at(span.maxima, place));
+    k.store(k.f32(0.0), k.at(span.sums, place));
+    k.forLoop(k.index(0), k.index(outColumns), lanes, [&](Value c) {
+      k.store(k.floats(0.0, lanes), outAddress(span, row, c));
+    });
+  });
+}
+
+SpanStats Attention::statsOf(const RowSums &rows, Value row) {
+  Value place = k.mul(row, kFloatBytes);
+  return {k.load(f32, k.at(rows.maxima, place)),
+          k.load(f32, k.at(rows.sums, place))};
+}
+
+void Attention::addToTotals(Value rows, Value start) {
+  Type vector = k.vectorOf(f32, lanes);
+  k.forLoop(k.index(0), rows, 1, [&](Value row) {
+    SpanStats next = statsOf(span, row);
+    auto store = [&](SpanStats stats, function_ref<Value(Value, Value)> merge) {
+      Value place = k.mul(row, kFloatBytes);
+      k.store(stats.maximum, k.at(totals.maxima, place));
+      k.store(stats.sum, k.at(totals.sums, place));
+      k.forLoop(k.index(0), k.index(outColumns), lanes, [&](Value c) {
+        Value address = outAddress(totals, row, c);
+        k.store(merge(address, k.load(vector, outAddress(span, row, c))),
+                address);
+      });
+    };
+    Value isFirst = k.equal(start, k.index(0));
+    k.ifElse(
+        isFirst, {},
+        [&] {
+          store(next, [](Value, Value next) { return next; });
+          return SmallVector<Value>();
+        },
+        [&] {
+          k.ifThen(k.less(start, loadEntry(k, limits, row)), [&] {
+            MergedSpans merged = mergeSpans(k, statsOf(totals, row), next);
+            store(merged.stats, [&](Value address, Value next) {
+              return merged.weigh(k, k.load(vector, address), next);
+            });
+          });
+          return SmallVector<Value>();
+        });
   });
 }
 
@@ -356,7 +509,7 @@ void Attention::emitScores(Value keys, Value rows, Value count, Value next) {
 
 void Attention::emitSoftmax(Value rows, Value firstPosition) {
   int64_t vectors = pages.tokens / lanes;
-  Value scale = k.floats(op.getScale().convertToDouble(), lanes);
+  Value scale = k.floats(op.scale, lanes);
   k.forLoop(k.index(0), rows, 1, [&](Value r) {
     Value place = k.mul(r, kFloatBytes);
     // Tokens of this page that the row may see; what lies behind them in
@@ -375,7 +528,7 @@ void Attention::emitSoftmax(Value rows, Value firstPosition) {
       scaled.push_back(s);
       top = top ? k.max(top, s) : s;
     }
-    Value before = k.load(f32, k.at(maxima, place));
+    Value before = k.load(f32, k.at(span.maxima, place));
     Value maximum = k.max(before, k.horizontalMax(top));
     Value sum, splat = k.splat(maximum, lanes);
     for (int64_t n = 0; n < vectors; ++n) {
@@ -387,11 +540,11 @@ void Attention::emitSoftmax(Value rows, Value firstPosition) {
                     left);
     }
     Value correction = k.exp(k.sub(before, maximum));
-    Value total = k.load(f32, k.at(sums, place));
+    Value total = k.load(f32, k.at(span.sums, place));
     total = k.fma(total, correction, k.horizontalSum(sum));
-    k.store(maximum, k.at(maxima, place));
+    k.store(maximum, k.at(span.maxima, place));
     k.store(correction, k.at(corrections, place));
-    k.store(total, k.at(sums, place));
+    k.store(total, k.at(span.sums, place));
   });
 }
 
@@ -417,7 +570,7 @@ void Attention::emitWeightedSum(Value values, Value rows, Value firstPosition,
         k, outColumns / lanes, tileVectors, [&](Value first, int64_t vectors) {
           Value column = k.mul(first, lanes * kFloatBytes);
           auto place = [&](int64_t row, int64_t n) {
-            return k.at(at(outs, r, stride, column),
+            return k.at(at(span.outs, r, stride, column),
                         row * stride + n * lanes * kFloatBytes);
           };
           SmallVector<Value> tile;
@@ -442,49 +595,111 @@ void Attention::emitWeightedSum(Value values, Value rows, Value firstPosition,
   });
 }
 
-void Attention::storeOutputs(Value first, Value last) {
-  Type element = outType.getElementType();
-  Value base = reader.outputAddress(outResult);
+void Attention::storeOutputs(const RowSums &rows, Value first, Value last) {
+  auto type =
+      cast<RankedTensorType>(frame.cluster.getOutputs()[results.out].getType());
+  Type element = type.getElementType();
+  Value base = reader.outputAddress(results.out);
   k.forLoop(first, last, 1, [&](Value token) {
-    Value address = reader.rowAddress(base, outType, token, Value());
+    Value address = reader.rowAddress(base, type, token, Value());
     k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
       Value row = k.add(k.mul(k.sub(token, first), group), g);
       Value queryHead = k.add(k.mul(head, group), g);
-      Value total = k.load(f32, k.at(sums, k.mul(row, kFloatBytes)));
-      Value factor = k.splat(k.div(k.f32(1.0), total), headLanes);
+      Value factor =
+          k.splat(k.div(k.f32(1.0), statsOf(rows, row).sum), headLanes);
       k.forLoop(k.index(0), k.index(pages.channels), headLanes, [&](Value c) {
-        Value o = k.load(
-            k.vectorOf(f32, headLanes),
-            at(outs, row, outColumns * kFloatBytes, k.mul(c, kFloatBytes)));
+        Value o = k.load(k.vectorOf(f32, headLanes), outAddress(rows, row, c));
         Value column = k.add(k.mul(queryHead, pages.channels), c);
         k.storeFloats(k.mul(o, factor),
                       k.at(address, k.mul(column, plan::elementBytes(element))),
                       element);
       });
     });
-    if (outType.getDimSize(1) % plan::kRowMultiple != 0)
+    if (type.getDimSize(1) % plan::kRowMultiple != 0)
       k.ifThen(k.equal(head, k.index(pages.kvHeads - 1)),
-               [&] { storeRowPadding(k, outType, address); });
+               [&] { storeRowPadding(k, type, address); });
+  });
+}
+
+void Attention::storePartials(Value j, Value start, Value first, Value last) {
+  auto rowOf = [&](unsigned result, Value token) {
+    auto type =
+        cast<RankedTensorType>(frame.cluster.getOutputs()[result].getType());
+    Value address =
+        reader.rowAddress(reader.outputAddress(result), type, token, j);
+    if (type.getDimSize(2) % plan::kRowMultiple != 0)
+      k.ifThen(k.equal(head, k.index(pages.kvHeads - 1)),
+               [&] { storeRowPadding(k, type, address); });
+    return address;
+  };
+  Value positions = reader.inputAddress(op.positions);
+  k.forLoop(first, last, 1, [&](Value token) {
+    Value stats = rowOf(results.stats, token),
+          weighted = rowOf(results.weighted, token);
+    Value isSeen = k.less(start, k.add(loadEntry(k, positions, token), 1));
+    k.forLoop(k.index(0), k.index(group), 1, [&](Value g) {
+      Value row = k.add(k.mul(k.sub(token, first), group), g);
+      Value queryHead = k.add(k.mul(head, group), g);
+      auto storeStats = [&](SpanStats values) {
+        Value place = k.at(stats, k.mul(queryHead, 2 * kFloatBytes));
+        k.store(values.maximum, place);
+        k.store(values.sum, k.at(place, kFloatBytes));
+        return SmallVector<Value>();
+      };
+      auto storeSpan = [&] {
+        k.forLoop(k.index(0), k.index(pages.channels), headLanes, [&](Value c) {
+          Value column = k.add(k.mul(queryHead, pages.channels), c);
+          k.store(k.load(k.vectorOf(f32, headLanes), outAddress(span, row, c)),
+                  k.at(weighted, k.mul(column, kFloatBytes)));
+        });
+        return storeStats(statsOf(span, row));
+      };
+      k.ifElse(isSeen, {}, storeSpan,
+               [&] { return storeStats({k.f32(kNoMaximum), k.f32(0.0)}); });
+    });
   });
 }
 
 } // namespace
 
 LogicalResult mlir::mm1::cpu::emitAttention(KernelFrame &frame) {
-  auto op = cast<SoftmaxAttentionOp>(frame.cluster.getOnlyAnchor());
-  FailureOr<unsigned> out = findResult(frame.cluster, op.getOut());
-  if (failed(out))
-    return failure();
-  KVPages pages(cast<RankedTensorType>(op.getCache().getType()));
+  ClusterOp cluster = frame.cluster;
+  Operation *anchor = cluster.getOnlyAnchor();
+  auto whole = dyn_cast<SoftmaxAttentionOp>(anchor);
+  auto partials = dyn_cast<AttentionPartialsOp>(anchor);
+  if (partials && partials.getCut() != SpanCut::Fixed)
+    return cluster.emitOpError()
+           << "cuts its context at places that are '"
+           << stringifySpanCut(partials.getCut())
+           << "'; kernels of the cpu target cut at 'fixed' ones";
+  AttentionOperands operands =
+      whole ? AttentionOperands(whole) : AttentionOperands(partials);
+  KVPages pages(cast<RankedTensorType>(operands.cache.getType()));
   if (pages.tokens % 16 != 0)
-    return frame.cluster.emitOpError()
+    return cluster.emitOpError()
            << "expects pages of a multiple of 16 tokens, found "
            << pages.tokens;
-  if (frame.schedule.unit != GridUnit::Tokens ||
-      frame.schedule.tasks != pages.kvHeads)
-    return frame.cluster.emitOpError()
-           << "expects one task per KV head and block of tokens, found "
+
+  AttentionResults results;
+  for (auto [value, result] :
+       whole ? SmallVector<std::pair<Value, unsigned *>>{{whole.getOut(),
+                                                          &results.out}}
+             : SmallVector<std::pair<Value, unsigned *>>{
+                   {partials.getStats(), &results.stats},
+                   {partials.getWeighted(), &results.weighted}}) {
+    FailureOr<unsigned> found = findResult(cluster, value);
+    if (failed(found))
+      return failure();
+    *result = *found;
+  }
+  results.numSpans = whole ? 0 : partials.getNumSpans();
+  bool fits = whole ? frame.schedule.tasks == pages.kvHeads
+                    : frame.schedule.tasks % pages.kvHeads == 0;
+  if (frame.schedule.unit != GridUnit::Tokens || !fits)
+    return cluster.emitOpError()
+           << "expects one task" << (whole ? "" : ", or several,")
+           << " per KV head and block of tokens, found "
            << frame.schedule.attributes;
-  Attention(frame, op, *out).emit();
+  Attention(frame, operands, results).emit();
   return success();
 }

@@ -69,6 +69,8 @@ FailureOr<KernelInfo> mlir::mm1::cpu::emitKernel(ClusterOp cluster,
       return emitRecurrence(frame);
     case AnchorKind::Attention:
       return emitAttention(frame);
+    case AnchorKind::SpanMerge:
+      return emitSpanMerge(frame);
     case AnchorKind::CacheAppend:
       return emitCacheAppend(frame);
     case AnchorKind::Routing:

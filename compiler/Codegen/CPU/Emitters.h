@@ -24,6 +24,7 @@ LogicalResult emitRowReduction(KernelFrame &frame);
 LogicalResult emitElementwise(KernelFrame &frame);
 LogicalResult emitRecurrence(KernelFrame &frame);
 LogicalResult emitAttention(KernelFrame &frame);
+LogicalResult emitSpanMerge(KernelFrame &frame);
 LogicalResult emitCacheAppend(KernelFrame &frame);
 LogicalResult emitRouting(KernelFrame &frame); // router and group_tokens
 

@@ -1,4 +1,4 @@
-//===- EvaluateTest.cpp - Batches, clusters, recipes, bad input -----------===//
+//===- EvaluateTest.cpp - Batches, clusters, recipes, bad input, spans ---===//
 #include "Goldens.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
@@ -24,9 +24,9 @@ Tensor vectorOf(std::vector<double> values) {
 void wrap(Operation *op) {
   OpBuilder builder(op);
   SmallVector<Value> inputs(op->getOperands());
-  auto cluster = ClusterOp::create(builder, op->getLoc(), op->getResultTypes(),
-                                   ClusterOp::kindsOf(op), inputs,
-                                   DictionaryAttr());
+  auto cluster =
+      ClusterOp::create(builder, op->getLoc(), op->getResultTypes(),
+                        ClusterOp::kindsOf(op), inputs, DictionaryAttr());
   Block &block = cluster.getBody().emplaceBlock();
   IRMapping map;
   for (Value input : inputs)
@@ -522,6 +522,100 @@ TEST(Evaluate, RouterBreaksTiesByIndex) {
   // Pairs 0..3 have experts 1, 2, 0, 3.
   EXPECT_EQ((*results)[2].values, (std::vector<double>{2, 0, 1, 3}));
   EXPECT_EQ((*results)[3].values, (std::vector<double>{0, 1, 2, 3, 4}));
+}
+
+//===-------------------------------- Attention ---------------------------===//
+
+/// Attention over a context of `tokens` tokens on pages of four, whole or in
+/// `spans` spans. With q = 0 all tokens weigh the same.
+struct SpanCase {
+  int64_t tokens, spans;
+  std::string cut;
+  Tensor q = Tensor({1, 2});
+
+  SmallVector<Tensor> run() const {
+    std::string text = R"(
+      func.func @f(%q: tensor<?x2xf32>, %c: tensor<?x2x1x4x2xf32>, %i: tensor<?xi32>, %s: tensor<?xi32>,
+                   %p: tensor<?xi32>, %t: tensor<?x?xi32>)
+          -> (tensor<?x2xf32>, tensor<?x$Nx2xf32>, tensor<?x$Nx2xf32>, tensor<?x2xf32>) {
+        %o = mm1.softmax_attention %q, %c batch(%i, %s, %p, %t) scale = 1.0
+            : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2xf32>
+        %m, %w = mm1.attention_partials %q, %c batch(%i, %s, %p, %t) scale = 1.0 cut = $CUT
+            : (tensor<?x2xf32>, tensor<?x2x1x4x2xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+              -> (tensor<?x$Nx2xf32>, tensor<?x$Nx2xf32>)
+        %y = mm1.merge_partials %m, %w : (tensor<?x$Nx2xf32>, tensor<?x$Nx2xf32>) -> tensor<?x2xf32>
+        return %o, %m, %w, %y : tensor<?x2xf32>, tensor<?x$Nx2xf32>, tensor<?x$Nx2xf32>, tensor<?x2xf32>
+      })";
+    auto replace = [&](const std::string &name, const std::string &value) {
+      for (size_t at; (at = text.find(name)) != std::string::npos;)
+        text.replace(at, name.size(), value);
+    };
+    replace("$N", std::to_string(spans));
+    replace("$CUT", cut);
+    MLIRContext context;
+    context.loadDialect<MM1Dialect, func::FuncDialect>();
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    EXPECT_TRUE(module);
+    if (!module)
+      return {};
+    // Key and value of token u are (u mod 3, 1) and (u, 1).
+    Tensor cache({8, 2, 1, 4, 2}), pages({1, 8}, {3, 1, 0, 2, 7, 5, 6, 4});
+    for (int64_t u = 0; u < 32; ++u) {
+      double *key = cache.row(int64_t(pages[u / 4]) * 8 + u % 4);
+      double *value = key + 8;
+      key[0] = double(u % 3);
+      value[0] = double(u);
+      key[1] = value[1] = 1;
+    }
+    StateStore states;
+    FewWeights weights;
+    auto results = evaluate(*module->getOps<func::FuncOp>().begin(),
+                            {q, cache, vectorOf({0}), vectorOf({0, 1}),
+                             vectorOf({double(tokens - 1)}), pages},
+                            weights, states);
+    EXPECT_TRUE(succeeded(results));
+    return succeeded(results) ? std::move(*results) : SmallVector<Tensor>();
+  }
+
+  /// Tokens of each span: with q = 0 the sum of exponentials counts them.
+  std::vector<double> lengths() const {
+    SmallVector<Tensor> results = run();
+    std::vector<double> lengths;
+    for (int64_t j = 0; j < spans && results.size() == 4; ++j)
+      lengths.push_back(results[1].row(j)[1]);
+    return lengths;
+  }
+};
+using Lengths = std::vector<double>;
+
+TEST(EvaluateAttention, CutsAtFixedPlaces) {
+  std::string cut = "fixed span_tokens = 8";
+  EXPECT_EQ((SpanCase{1, 3, cut}.lengths()), (Lengths{1, 0, 0}));
+  EXPECT_EQ((SpanCase{8, 3, cut}.lengths()), (Lengths{8, 0, 0}));
+  EXPECT_EQ((SpanCase{9, 3, cut}.lengths()), (Lengths{8, 1, 0}));
+  // The last one has what is left.
+  EXPECT_EQ((SpanCase{30, 3, cut}.lengths()), (Lengths{8, 8, 14}));
+}
+
+TEST(EvaluateAttention, CutsPagesEvenly) {
+  EXPECT_EQ((SpanCase{1, 3, "even"}.lengths()), (Lengths{1, 0, 0}));
+  // Five pages are two spans, of two pages and of three.
+  EXPECT_EQ((SpanCase{18, 3, "even"}.lengths()), (Lengths{8, 10, 0}));
+  // Eight would be four spans; there are three.
+  EXPECT_EQ((SpanCase{31, 3, "even"}.lengths()), (Lengths{8, 12, 11}));
+}
+
+TEST(EvaluateAttention, MergedSpansAreTheWhole) {
+  for (std::string cut : {"fixed span_tokens = 4", "even"})
+    for (int64_t spans : {1, 2, 5, 9})
+      for (int64_t tokens = 1; tokens <= 32; ++tokens) {
+        auto results =
+            SpanCase{tokens, spans, cut, Tensor({1, 2}, {2.5, -1})}.run();
+        ASSERT_EQ(results.size(), 4u);
+        for (int64_t i = 0; i < 2; ++i)
+          ASSERT_NEAR(results[3][i], results[0][i], 1e-12 * tokens)
+              << cut << ", " << spans << " spans of " << tokens << " tokens";
+      }
 }
 
 } // namespace

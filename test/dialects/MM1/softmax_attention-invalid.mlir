@@ -88,3 +88,12 @@ func.func @no_heads_c1(%q: tensor<?x64xf32>, %cache: tensor<?x2x0x64x16xf32>, %s
       : (tensor<?x64xf32>, tensor<?x2x0x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @whole_pages_c4(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  // expected-error @below {{expects span_tokens to be a multiple of the page, 64 tokens, found 0}}
+  %o = mm1.softmax_attention %q, %cache batch(%v, %v, %v, %pages) scale = 1.0 span_tokens = 0
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  return
+}

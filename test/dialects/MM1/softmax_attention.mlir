@@ -8,3 +8,11 @@ func.func @attention(%q: tensor<?x64xbf16>, %cache: tensor<?x2x2x64x16xbf16>, %s
       : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
   return %o : tensor<?x64xbf16>
 }
+
+// CHECK-LABEL: func.func @in_spans
+//       CHECK:   mm1.softmax_attention {{.*}} scale = 2.500000e-01 span_tokens = 128 :
+func.func @in_spans(%q: tensor<?x64xbf16>, %cache: tensor<?x2x2x64x16xbf16>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  %o = mm1.softmax_attention %q, %cache batch(%v, %v, %v, %pages) scale = 0.25 span_tokens = 128
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  return
+}

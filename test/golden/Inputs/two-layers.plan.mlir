@@ -166,7 +166,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
   } loc(#loc18)
   plan.kernel @rope_softmax_attention_0 in @kernels {
   ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?x?xi32>):
-    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {grain = 1 : i64, per = 1 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg8: tensor<?x64xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x2x2x64x16xbf16>, %arg12: tensor<?xi32>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
       %1 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16> loc(#loc18)
       %2 = mm1.softmax_attention %1, %arg11 batch(%arg12, %arg13, %arg14, %arg15) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> loc(#loc18)
@@ -272,7 +272,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
   } loc(#loc18)
   plan.kernel @rope_softmax_attention_1 in @kernels {
   ^bb0(%arg0: tensor<?x64xbf16>, %arg1: tensor<?x4xf32>, %arg2: tensor<?x4xf32>, %arg3: tensor<?x2x2x64x16xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<?x?xi32>):
-    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
+    %0 = mm1.cluster attention(%arg0, %arg1, %arg2, %arg3, %arg4, %arg5, %arg6, %arg7) schedule {grain = 1 : i64, per = 16 : i64, tasks = 2 : i64, unit = "tokens"} : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> {
     ^bb0(%arg8: tensor<?x64xbf16>, %arg9: tensor<?x4xf32>, %arg10: tensor<?x4xf32>, %arg11: tensor<?x2x2x64x16xbf16>, %arg12: tensor<?xi32>, %arg13: tensor<?xi32>, %arg14: tensor<?xi32>, %arg15: tensor<?x?xi32>):
       %1 = mm1.rope %arg8, %arg9, %arg10 head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16> loc(#loc18)
       %2 = mm1.softmax_attention %1, %arg11 batch(%arg12, %arg13, %arg14, %arg15) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> loc(#loc18)
@@ -368,7 +368,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %53 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
     plan.launch @rope_cache_append_0 (read %51 : tensor<?x32xbf16>, read %13 : tensor<?x4xf32>, read %14 : tensor<?x4xf32>, read %52 : tensor<?x32xbf16>, update %53 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append" loc(#loc18)
     %54 = plan.buffer at 18240 bytes = 256 rows = 2 : tensor<?x64xbf16> loc(#loc18)
-    plan.launch @rope_softmax_attention_0 (read %50 : tensor<?x64xbf16>, read %13 : tensor<?x4xf32>, read %14 : tensor<?x4xf32>, read %53 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %54 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 label = "layers.1.self_attn/rope_softmax_attention" loc(#loc18)
+    plan.launch @rope_softmax_attention_0 (read %50 : tensor<?x64xbf16>, read %13 : tensor<?x4xf32>, read %14 : tensor<?x4xf32>, read %53 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %54 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 1 grain = 1 label = "layers.1.self_attn/rope_softmax_attention" loc(#loc18)
     %55 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc18)
     %56 = plan.buffer at 17984 bytes = 128 rows = 2 : tensor<?x32xbf16> loc(#loc18)
     plan.launch @linear_residual_0 (read %54 : tensor<?x64xbf16>, read %55 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %46 : tensor<?x32xbf16>, write %56 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual" loc(#loc18)
@@ -466,7 +466,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %47 = plan.state_ref @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
     plan.launch @rope_cache_append_0 (read %45 : tensor<?x32xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %46 : tensor<?x32xbf16>, update %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>) tasks = 2 unit = sequences per = 1 label = "layers.1.self_attn/rope_cache_append" loc(#loc18)
     %48 = plan.buffer at 20032 bytes = 2048 rows = 16 : tensor<?x64xbf16> loc(#loc18)
-    plan.launch @rope_softmax_attention_1 (read %44 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 label = "layers.1.self_attn/rope_softmax_attention" loc(#loc18)
+    plan.launch @rope_softmax_attention_1 (read %44 : tensor<?x64xbf16>, read %7 : tensor<?x4xf32>, read %8 : tensor<?x4xf32>, read %47 : tensor<?x2x2x64x16xbf16>, read %3 : tensor<?xi32>, read %2 : tensor<?xi32>, read %1 : tensor<?xi32>, read %4 : tensor<?x?xi32>, write %48 : tensor<?x64xbf16>) tasks = 2 unit = tokens per = 16 grain = 1 label = "layers.1.self_attn/rope_softmax_attention" loc(#loc18)
     %49 = plan.weight_ref @layers.1.o : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc18)
     %50 = plan.buffer at 17984 bytes = 1024 rows = 16 : tensor<?x32xbf16> loc(#loc18)
     plan.launch @linear_residual_0 (read %48 : tensor<?x64xbf16>, read %49 : tensor<32x64xbf16, #mm1.tiled<panel = 32, depth = 2>>, read %40 : tensor<?x32xbf16>, write %50 : tensor<?x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.self_attn/linear_residual" loc(#loc18)

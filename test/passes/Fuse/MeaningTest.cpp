@@ -17,6 +17,7 @@
 #include "llvm/ADT/StringSet.h"
 
 #include <gtest/gtest.h>
+#include <numeric>
 #include <random>
 
 using namespace mlir;
@@ -65,7 +66,9 @@ struct RandomBatch {
     std::vector<double> free{0, 1, 2, 3};
     std::shuffle(free.begin(), free.end(), random);
     std::copy_n(free.begin(), sequences, slots.values.begin());
-    Tensor pages({kRandomSlots, kRandomPageColumns}, {6, 1, 2, 0, 4, 7, 5, 3});
+    Tensor pages({kRandomSlots, kRandomPageColumns});
+    std::iota(pages.values.begin(), pages.values.end(), 0);
+    std::shuffle(pages.values.begin(), pages.values.end(), random);
     inputs = {ids, positions, starts, slots, pages};
   }
 };

@@ -17,6 +17,7 @@ std::string randomModule(uint64_t seed, const std::string &entry);
 
 /// What a batch must look like to fit such a function.
 inline constexpr int64_t kRandomVocabulary = 19, kRandomSlots = 4,
-                         kRandomPages = 8, kRandomPageColumns = 2;
+                         kRandomPageColumns = 18,
+                         kRandomPages = kRandomSlots * kRandomPageColumns;
 
 } // namespace mlir::mm1

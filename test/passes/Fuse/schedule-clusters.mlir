@@ -58,10 +58,10 @@ func.func @decode(
 //       CHECK:   mm1.cluster elementwise{{.*}} schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"}
 //       CHECK:   mm1.cluster recurrence{{.*}} schedule {chunk = 64 : i64, per = 1 : i64, tasks = 4 : i64, unit = "sequences"}
 //       CHECK:   mm1.cluster cache_append{{.*}} schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"}
-//       CHECK:   mm1.cluster attention{{.*}} schedule {per = 16 : i64, tasks = 2 : i64, unit = "tokens"}
+//       CHECK:   mm1.cluster attention{{.*}} schedule {grain = 1 : i64, per = 16 : i64, tasks = 2 : i64, unit = "tokens"}
 //  FILE-LABEL: func.func @prefill
 //        FILE:   mm1.cluster matmul{{.*}} schedule {panels = 8 : i64,
-//        FILE:   mm1.cluster attention{{.*}} schedule {per = 5 : i64, tasks = 2 : i64, unit = "tokens"}
+//        FILE:   mm1.cluster attention{{.*}} schedule {grain = 1 : i64, per = 5 : i64, tasks = 2 : i64, unit = "tokens"}
 func.func @prefill(
     %h: tensor<?x1024xbf16>, %wh: tensor<2048x1024xbf16>, %wn: tensor<1024xbf16>, %e: tensor<?x4xbf16>,
     %qkv: tensor<?x192xbf16>, %slopes: tensor<4xf32>, %s0: tensor<?x4x16x16xf32>, %slots: tensor<?xi32>,

@@ -171,3 +171,20 @@ func.func @grouping_needs_all(%l: tensor<?x4xf32>) {
   }
   return
 }
+
+// -----
+
+// A CPU's kernels cut contexts at fixed places.
+func.func @even_cut(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %i: tensor<?xi32>, %p: tensor<?x?xi32>) {
+  // expected-note @below {{in this cluster}}
+  %y:2 = mm1.cluster attention (%q, %c, %i, %p) schedule {}
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?x?xi32>) -> (tensor<?x2x8xf32>, tensor<?x2x64xf32>) {
+  ^bb0(%a: tensor<?x64xf32>, %b: tensor<?x2x2x64x16xf32>, %d: tensor<?xi32>, %e: tensor<?x?xi32>):
+    // expected-error @below {{'mm1.attention_partials' op has no kernel on target 'cpu': a cpu kernel cuts contexts at fixed places, and its cut is 'even'}}
+    %s, %o = mm1.attention_partials %a, %b batch(%d, %d, %d, %e) scale = 0.25 cut = even
+        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> (tensor<?x2x8xf32>, tensor<?x2x64xf32>)
+    mm1.yield %s, %o : tensor<?x2x8xf32>, tensor<?x2x64xf32>
+  }
+  return
+}

@@ -2,12 +2,16 @@
 // Pages start as NaN and are handed out in a shuffled order, so that whatever
 // attention reads without append having written it is seen. The reference is
 // plain softmax attention in double precision over the same k and v.
+// With spans, three forms of one attention must give the same bits: a task that
+// walks over all of them with one token, one with 16, and partials that any
+// number of tasks make and another kernel merges.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/KVPages.h"
 #include "test/compiler/Codegen/CPU/BatchHarness.h"
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 using namespace mlir;
 using namespace mlir::mm1::cpu;
@@ -70,35 +74,114 @@ std::unique_ptr<CompiledKernel> compileAppend(const Shape &shape,
   return CompiledKernel::compile(fill(text, names), target);
 }
 
-std::unique_ptr<CompiledKernel>
-compileAttention(const Shape &shape, int64_t per, const CPUTarget &target) {
+/// The text of a cluster around an op that attends, with `$USED` for its queries
+/// and `%cache batch(...)` behind them.
+/// \param op       "%o = mm1.softmax_attention $USED, $BATCH ... : $TYPES -> ..."
+/// \param results  types of what it yields
+/// \param names    what else stands for what in them
+std::string attentionText(const Shape &shape,
+                          std::map<std::string, std::string> names,
+                          const std::string &schedule, const std::string &op,
+                          const std::string &yielded,
+                          const std::string &results) {
   std::string text = R"(
     func.func @f(%q: tensor<?x$QCx$T>, %c: tensor<?x2x$KVx64x$Dx$T>,
-                 %i: tensor<?xi32>, %p: tensor<?x?xi32>, %a: tensor<?x$Rxf32>) -> tensor<?x$QCx$T> {
-      %y = mm1.cluster attention (%q, %c, %i, %i, %i, %p, %a, %a)
-          schedule {tasks = $KV : i64, unit = "tokens", per = $PER : i64}
+                 %i: tensor<?xi32>, %p: tensor<?x?xi32>, %a: tensor<?x$Rxf32>) {
+      %y:$COUNT = mm1.cluster attention (%q, %c, %i, %i, %i, %p, %a, %a) schedule {$SCHEDULE}
           : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>,
-             tensor<?xi32>, tensor<?x?xi32>, tensor<?x$Rxf32>, tensor<?x$Rxf32>) -> tensor<?x$QCx$T> {
+             tensor<?xi32>, tensor<?x?xi32>, tensor<?x$Rxf32>, tensor<?x$Rxf32>) -> ($RESULTS) {
       ^bb0(%query: tensor<?x$QCx$T>, %cache: tensor<?x2x$KVx64x$Dx$T>, %slots: tensor<?xi32>,
            %starts: tensor<?xi32>, %positions: tensor<?xi32>, %pages: tensor<?x?xi32>,
            %cos: tensor<?x$Rxf32>, %sin: tensor<?x$Rxf32>):
         $ROPE
-        %o = mm1.softmax_attention $USED, %cache batch(%slots, %starts, %positions, %pages) scale = $S
-            : (tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>,
-               tensor<?x?xi32>) -> tensor<?x$QCx$T>
+        $OP
+        mm1.yield $YIELDED : $RESULTS
+      }
+      return
+    })";
+  std::string rope = "%rotated = mm1.rope %query, %cos, %sin head_dim = $D : "
+                     "(tensor<?x$QCx$T>, tensor<?x$Rxf32>, tensor<?x$Rxf32>) "
+                     "-> tensor<?x$QCx$T>";
+  auto count = std::count(yielded.begin(), yielded.end(), '%');
+  text = fill(text, {{"SCHEDULE", schedule},
+                     {"OP", op},
+                     {"YIELDED", yielded},
+                     {"RESULTS", results},
+                     {"COUNT", std::to_string(count)},
+                     {"ROPE", shape.rotated ? rope : ""}});
+  names["USED"] = shape.rotated ? "%rotated" : "%query";
+  names["BATCH"] = "%cache batch(%slots, %starts, %positions, %pages)";
+  names["TYPES"] =
+      "(tensor<?x$QCx$T>, tensor<?x2x$KVx64x$Dx$T>, tensor<?xi32>, "
+      "tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)";
+  return fill(fill(text, names), names);
+}
+
+/// `span_tokens` of an op, when there are any.
+std::string spanText(int64_t spanTokens) {
+  return spanTokens ? " span_tokens = " + std::to_string(spanTokens) : "";
+}
+
+std::unique_ptr<CompiledKernel> compileAttention(const Shape &shape,
+                                                 int64_t per,
+                                                 const CPUTarget &target,
+                                                 int64_t spanTokens = 0) {
+  return CompiledKernel::compile(
+      attentionText(shape, namesOf(shape),
+                    "tasks = $KV : i64, unit = \"tokens\", per = " +
+                        std::to_string(per) + " : i64",
+                    "%o = mm1.softmax_attention $USED, $BATCH scale = $S" +
+                        spanText(spanTokens) + " : $TYPES -> tensor<?x$QCx$T>",
+                    "%o", "tensor<?x$QCx$T>"),
+      target);
+}
+
+/// How partials are made: `shares` tasks share a head.
+struct Split {
+  int64_t spanTokens, spans, shares, per = 1;
+};
+
+std::map<std::string, std::string> namesOf(const Shape &shape,
+                                           const Split &split) {
+  auto names = namesOf(shape);
+  names["STATS"] = "tensor<?x" + std::to_string(split.spans) + "x" +
+                   std::to_string(2 * shape.heads()) + "xf32>";
+  names["WEIGHTED"] = "tensor<?x" + std::to_string(split.spans) + "x" +
+                      std::to_string(shape.heads() * shape.size) + "xf32>";
+  return names;
+}
+
+std::string partialsText(const Shape &shape, const Split &split,
+                         const std::string &cut = "fixed") {
+  std::string tokens = cut == "fixed" ? spanText(split.spanTokens) : "";
+  return attentionText(
+      shape, namesOf(shape, split),
+      "tasks = " + std::to_string(split.shares * shape.kvHeads) +
+          " : i64, unit = \"tokens\", per = " + std::to_string(split.per) +
+          " : i64",
+      "%m, %o = mm1.attention_partials $USED, $BATCH scale = $S cut = " + cut +
+          tokens + " : $TYPES -> ($STATS, $WEIGHTED)",
+      "%m, %o", "$STATS, $WEIGHTED");
+}
+
+std::unique_ptr<CompiledKernel>
+compileMerge(const Shape &shape, const Split &split, const CPUTarget &target) {
+  auto names = namesOf(shape, split);
+  names["H"] = std::to_string(shape.heads());
+  names["PER"] = std::to_string(split.per);
+  return CompiledKernel::compile(fill(R"(
+    func.func @f(%s: $STATS, %w: $WEIGHTED) -> tensor<?x$QCx$T> {
+      %y = mm1.cluster span_merge (%s, %w)
+          schedule {tasks = $H : i64, unit = "tokens", per = $PER : i64}
+          : ($STATS, $WEIGHTED) -> tensor<?x$QCx$T> {
+      ^bb0(%a: $STATS, %b: $WEIGHTED):
+        %o = mm1.merge_partials %a, %b : ($STATS, $WEIGHTED) -> tensor<?x$QCx$T>
         mm1.yield %o : tensor<?x$QCx$T>
       }
       return %y : tensor<?x$QCx$T>
-    })";
-  auto names = namesOf(shape);
-  names["PER"] = std::to_string(per);
-  names["USED"] = shape.rotated ? "%rotated" : "%query";
-  std::string rope = fill("%rotated = mm1.rope %query, %cos, %sin head_dim = "
-                          "$D : (tensor<?x$QCx$T>, tensor<?x$Rxf32>, "
-                          "tensor<?x$Rxf32>) -> tensor<?x$QCx$T>",
-                          names);
-  names["ROPE"] = shape.rotated ? rope : "";
-  return CompiledKernel::compile(fill(text, names), target);
+    })",
+                                      names),
+                                 target);
 }
 
 /// What a batch's tokens have.
@@ -187,6 +270,47 @@ public:
     return out;
   }
 
+  /// The same in two launches.
+  Rows attendInSpans(const Split &split, const CPUTarget &target,
+                     const Batch &batch, const Inputs &in, int64_t calls = 1) {
+    auto partials = CompiledKernel::compile(partialsText(shape, split), target);
+    auto merge = compileMerge(shape, split, target);
+    Rows out(shape.type, batch.tokens(), in.q.columns());
+    EXPECT_TRUE(partials && merge);
+    if (!partials || !merge)
+      return out;
+    Rows stats(ElementType::F32, batch.tokens() * split.spans,
+               2 * shape.heads()),
+        weighted(ElementType::F32, batch.tokens() * split.spans,
+                 in.q.columns());
+    partials->run({in.q.data(), pool.data(), slots.data(), batch.starts.data(),
+                   batch.positions.data(), table.data(), in.cos.data(),
+                   in.sin.data(), stats.data(), weighted.data()},
+                  batch.dims(columns), calls);
+    expectEmptyBehind(split, batch, stats);
+    EXPECT_TRUE(stats.paddingIsZero() && weighted.paddingIsZero());
+    EXPECT_TRUE(stats.bytes.guardIsIntact() && weighted.bytes.guardIsIntact());
+    merge->run({stats.data(), weighted.data(), out.data()}, batch.dims(columns),
+               calls);
+    EXPECT_TRUE(out.paddingIsZero());
+    EXPECT_TRUE(out.bytes.guardIsIntact());
+    return out;
+  }
+
+  /// Spans that begin behind a token say that they have none, others have.
+  void expectEmptyBehind(const Split &split, const Batch &batch,
+                         const Rows &stats) {
+    for (int64_t t = 0; t < batch.tokens(); ++t)
+      for (int64_t j = 0; j < split.spans; ++j)
+        for (int64_t h = 0; h < shape.heads(); ++h) {
+          bool isEmpty = j * split.spanTokens > batch.positions.at(t);
+          double m = stats.at(t * split.spans + j, 2 * h),
+                 l = stats.at(t * split.spans + j, 2 * h + 1);
+          ASSERT_EQ(m, isEmpty ? double(-1e30f) : m);
+          ASSERT_TRUE(isEmpty ? l == 0 : l >= 1) << l;
+        }
+  }
+
   void expectMatches(const Batch &batch, const Inputs &in, const Rows &out) {
     // bf16: q, p and o are rounded to 2^-9 each; errors of p average out. f32:
     // a score is a chain of D roundings, and its error becomes p's.
@@ -258,6 +382,32 @@ Batch pastOf(const Batch &batch) {
   return Batch(past);
 }
 
+/// Attends in spans of one page and of two: whole and split, by 1 and by 16
+/// tokens, the bits must be the same.
+void checkSpans(Cache &cache, const Batch &batch, const Inputs &in,
+                const CPUTarget &target) {
+  std::optional<Rows> inPages;
+  for (Split split : {Split{.spanTokens = kPage, .spans = 6, .shares = 4},
+                      {.spanTokens = kPage, .spans = 6, .shares = 6, .per = 16},
+                      {.spanTokens = 2 * kPage, .spans = 3, .shares = 1}}) {
+    SCOPED_TRACE("spans of " + std::to_string(split.spanTokens) + ", by " +
+                 std::to_string(split.per));
+    auto whole =
+        compileAttention(cache.shape, split.per, target, split.spanTokens);
+    ASSERT_TRUE(whole);
+    Rows out = cache.attend(*whole, batch, in, 2);
+    cache.expectMatches(batch, in, out);
+    EXPECT_TRUE(out.bytes ==
+                cache.attendInSpans(split, target, batch, in, 7).bytes);
+    if (split.spanTokens != kPage)
+      continue;
+    if (inPages)
+      EXPECT_TRUE(out.bytes == inPages->bytes);
+    else
+      inPages = std::move(out);
+  }
+}
+
 /// Runs a batch over its history; with 1 and with 16 tokens a task and any cut
 /// of the tasks the bits must be the same.
 void checkBatch(const Shape &shape, const Batch &batch,
@@ -279,6 +429,7 @@ void checkBatch(const Shape &shape, const Batch &batch,
   EXPECT_TRUE(out.bytes == cache.attend(*decode, batch, in, 5).bytes);
   EXPECT_TRUE(out.bytes == cache.attend(*prefill, batch, in).bytes);
   EXPECT_TRUE(out.bytes == cache.attend(*prefill, batch, in, 3).bytes);
+  checkSpans(cache, batch, in, target);
 }
 
 TEST(Attention, EveryContextByOneToken) {
@@ -322,6 +473,39 @@ TEST(Attention, RotatesQueriesAndKeys) {
       for (int64_t rotated : {4, 16, 24})
         checkBatch({.type = type, .group = 2, .size = 48, .rotated = rotated},
                    batch, *target);
+}
+
+// Fewer spans than the context would have: the last one has what is left.
+TEST(Attention, LastSpanHasWhatIsLeft) {
+  Batch batch({{.past = 299, .count = 1}, {.past = 40, .count = 1}});
+  for (const CPUTarget *target : targetsHere())
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      Shape shape{.type = type, .group = 2};
+      auto append = compileAppend(shape, *target);
+      ASSERT_TRUE(append);
+      Cache cache(shape, 2, 6);
+      Batch past = pastOf(batch);
+      cache.append(*append, past, Inputs(shape, past.tokens(), 1));
+      Inputs in(shape, batch.tokens(), 2);
+      cache.append(*append, batch, in);
+      for (int64_t spans : {1, 2, 3})
+        cache.expectMatches(
+            batch, in,
+            cache.attendInSpans({kPage, spans, 2}, *target, batch, in));
+    }
+}
+
+TEST(Attention, RefusesEvenCutsAndOddGrids) {
+  Shape shape;
+  EXPECT_EQ(emitterMessage(partialsText(shape, {kPage, 4, 2}, "even")),
+            "'mm1.cluster' op cuts its context at places that are 'even'; "
+            "kernels of the cpu target cut at 'fixed' ones");
+  std::string text = partialsText(shape, {kPage, 4, 2});
+  text.replace(text.find("tasks = 4"), 9, "tasks = 3");
+  EXPECT_EQ(emitterMessage(text),
+            "'mm1.cluster' op expects one task, or several, per KV head and "
+            "block of tokens, found {per = 1 : i64, tasks = 3 : i64, unit = "
+            "\"tokens\"}");
 }
 
 // Large scores: the maximum moves by hundreds from page to page.
