@@ -21,6 +21,7 @@
 #include "compiler/Codegen/CPU/MicroKernel.h"
 #include "dialects/Plan/Layout.h"
 #include "passes/Fuse/ClusterView.h"
+#include "passes/Fuse/ScheduleChoice.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
@@ -58,8 +59,10 @@ private:
   void emitTiles(const Part &part, const MicroKernel &kernel,
                  ArrayRef<Value> panels, Value panel, Value expert,
                  Value firstPair, Value numRows);
-  SmallVector<Value> rowAddresses(Value firstPair, Value row, int64_t count);
+  void listRows(bool isWide, Value firstPair, Value row, Value count);
+  Value rowAddress(Value firstPair, Value row);
   void widenRow(Value from, Value to);
+  void clear(Value sums, Value bytes);
   void emitEpilogue(const Part &part, Value panel, Value expert,
                     Value firstPair, Value row, Value count);
 
@@ -90,8 +93,15 @@ private:
   int64_t panelsOfTask = 1, numPanels = 0, maxRows = 0, mostWeights = 0;
   /// Sums of a tile, [weight][row][32] f32.
   Value tileSums;
-  /// Widened panels and rows of a tile; empty when stored as needed.
-  SmallVector<Value> widePanels, wideRows;
+  /// The addresses of a tile's rows.
+  Value rowTable;
+  /// Steps of a stored panel.
+  int64_t numSteps = 0;
+  /// Widened panels; empty when stored as needed.
+  SmallVector<Value> widePanels;
+  /// Widened rows of a tile; null when stored as needed.
+  Value wideRows;
+  int64_t wideRowBytes = 0;
 };
 
 /// From this many rows on, widening a panel first costs less than in registers.
@@ -185,19 +195,21 @@ LogicalResult MatmulEmitter::check(MatmulOpInterface matmul) {
 LogicalResult MatmulEmitter::emit() {
   if (failed(readAnchor()))
     return failure();
-  MicroKernel kernel = storedKernel();
-  maxRows = std::max<int64_t>(
-      1, std::min(kernel.rowCounts().front(),
-                  frame.schedule.get("rows", kernel.rowCounts().front())));
+  MicroKernel stored = storedKernel(), wide = stored.widened();
+  numSteps = plan::ceilDiv(depthTotal, stored.depth());
+  maxRows = std::clamp<int64_t>(
+      frame.schedule.get(knob::kRows, stored.rowCounts().front()), 1,
+      stored.rowCounts().front());
   tileSums = k.scratch(mostWeights * maxRows * kPanel * 4);
-  MicroKernel wide = kernel.widened();
+  rowTable = k.scratch(maxRows * 8);
   if (wide.weight != weightElement)
     for (int64_t i = 0; i < mostWeights; ++i)
-      widePanels.push_back(k.scratch(wide.panelBytes()));
-  if (wide.activation != inputElement)
-    for (int64_t i = 0; i < maxRows; ++i)
-      wideRows.push_back(
-          k.scratch(plan::rowStrideBytes(depthTotal, wide.activation)));
+      widePanels.push_back(k.scratch(numSteps * stored.depth() / wide.depth() *
+                                     wide.stepBytes()));
+  if (wide.activation != inputElement) {
+    wideRowBytes = plan::rowStrideBytes(depthTotal, wide.activation);
+    wideRows = k.scratch(maxRows * wideRowBytes);
+  }
 
   // Tasks are panels, and a call's tasks follow each other: each expert's
   // panels are read as one stream.
@@ -242,15 +254,14 @@ LogicalResult MatmulEmitter::emit() {
 }
 
 MicroKernel MatmulEmitter::storedKernel() {
-  int64_t depth = weightElement.isF32() ? 1 : 2;
-  return {k, inputElement, weightElement, plan::ceilDiv(depthTotal, depth)};
+  return {k, inputElement, weightElement};
 }
 
 Value MatmulEmitter::panelAddress(const Part &part, Value weight, Value expert,
                                   Value panel) {
   Value place = k.add(k.mul(expert, part.numPanels), panel);
   return k.at(reader.inputAddress(weight),
-              k.mul(place, storedKernel().panelBytes()));
+              k.mul(place, numSteps * storedKernel().stepBytes()));
 }
 
 void MatmulEmitter::emitPanel(const Part &part, Value panel, Value expert,
@@ -259,7 +270,7 @@ void MatmulEmitter::emitPanel(const Part &part, Value panel, Value expert,
   SmallVector<Value> panels;
   for (Value weight : part.weights)
     panels.push_back(panelAddress(part, weight, expert, panel));
-  if (widePanels.empty() && wideRows.empty()) {
+  if (widePanels.empty() && !wideRows) {
     emitTiles(part, kernel, panels, panel, expert, firstPair, numRows);
     return;
   }
@@ -274,7 +285,7 @@ void MatmulEmitter::emitPanel(const Part &part, Value panel, Value expert,
         if (!widePanels.empty()) {
           wide = ArrayRef<Value>(widePanels).take_front(panels.size());
           for (auto [from, to] : llvm::zip(panels, wide))
-            kernel.widenPanel(from, to);
+            kernel.widenPanel(from, to, k.index(numSteps));
         }
         emitTiles(part, kernel.widened(), wide, panel, expert, firstPair,
                   numRows);
@@ -288,68 +299,54 @@ void MatmulEmitter::emitTiles(const Part &part, const MicroKernel &kernel,
   k.whileLoop(
       k.index(0), [&](ValueRange row) { return k.less(row[0], numRows); },
       [&](ValueRange carried) -> SmallVector<Value> {
-        Value row = carried[0], left = k.sub(numRows, row);
-        // The largest kernel that the rows fill.
-        std::function<Value(ArrayRef<int64_t>)> pick =
-            [&](ArrayRef<int64_t> counts) -> Value {
-          int64_t count = counts.front();
-          auto make = [&]() -> SmallVector<Value> {
-            SmallVector<Value> rows = rowAddresses(firstPair, row, count);
-            if (kernel.activation != inputElement)
-              for (auto [from, to] : llvm::zip(rows, wideRows)) {
-                widenRow(from, to);
-                from = to;
-              }
-            SmallVector<Value> outs;
-            for (size_t i = 0; i < panels.size(); ++i)
-              outs.push_back(k.at(tileSums, i * maxRows * kPanel * 4));
-            // Few rows wait for memory: all weights at once are streams
-            // without gaps.
-            if (kernel.fitTogether(count, panels.size()))
-              kernel.multiply(rows, panels, outs);
-            else
-              for (auto [address, out] : llvm::zip(panels, outs))
-                kernel.multiply(rows, address, out);
-            return {k.index(count)};
-          };
-          if (count == 1)
-            return make()[0];
-          return k.ifElse(
-              k.less(left, k.index(count)), k.b.getIndexType(),
-              [&]() -> SmallVector<Value> {
-                return {pick(counts.drop_front())};
-              },
-              make)[0];
-        };
-        ArrayRef<int64_t> counts = kernel.rowCounts();
-        Value count = pick(counts.drop_while(
-            [&](int64_t candidate) { return candidate > maxRows; }));
+        Value row = carried[0];
+        Value count = kernel.countRows(k.sub(numRows, row), maxRows);
+        listRows(kernel.activation != inputElement, firstPair, row, count);
+        SmallVector<Value> sums;
+        for (size_t w = 0; w < panels.size(); ++w)
+          sums.push_back(k.at(tileSums, w * maxRows * kPanel * 4));
+        for (Value sum : sums)
+          clear(sum, k.mul(count, kPanel * 4));
+        Value steps =
+            k.index(numSteps * storedKernel().depth() / kernel.depth());
+        kernel.multiply(rowTable, count, panels, sums, steps);
         emitEpilogue(part, panel, expert, firstPair, row, count);
         return {k.add(row, count)};
       });
 }
 
-SmallVector<Value> MatmulEmitter::rowAddresses(Value firstPair, Value row,
-                                               int64_t count) {
+/// Fills rowTable, with the addresses of widened copies if `isWide`.
+void MatmulEmitter::listRows(bool isWide, Value firstPair, Value row,
+                             Value count) {
+  k.forLoop(k.index(0), count, 1, [&](Value i) {
+    Value address = rowAddress(firstPair, k.add(row, i));
+    if (isWide) {
+      Value wide = k.at(wideRows, k.mul(i, wideRowBytes));
+      widenRow(address, wide);
+      address = wide;
+    }
+    k.store(address, k.at(rowTable, k.mul(i, 8)));
+  });
+}
+
+Value MatmulEmitter::rowAddress(Value firstPair, Value row) {
   auto type = tensorType(input);
   int64_t stride =
       plan::rowStrideBytes(type.getShape().back(), type.getElementType());
-  Value base = reader.inputAddress(input);
-  SmallVector<Value> addresses;
-  if (!ids) {
-    // One register and displacements.
-    Value first = k.at(base, k.mul(row, stride));
-    for (int64_t i = 0; i < count; ++i)
-      addresses.push_back(k.at(first, i * stride));
-    return addresses;
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    Value source = loadPair(k.add(k.add(firstPair, row), i));
+  if (ids) {
+    row = loadPair(k.add(firstPair, row));
     if (type.getRank() == 2)
-      source = k.div(source, choices);
-    addresses.push_back(k.at(base, k.mul(source, stride)));
+      row = k.div(row, choices);
   }
-  return addresses;
+  return k.at(reader.inputAddress(input), k.mul(row, stride));
+}
+
+/// Writes zeros; `bytes` is a multiple of a row of sums.
+void MatmulEmitter::clear(Value sums, Value bytes) {
+  int64_t lanes = k.target.lanes;
+  k.forLoop(k.index(0), bytes, 4 * lanes, [&](Value i) {
+    k.store(k.floats(0.0, lanes), k.at(sums, i), 4 * lanes);
+  });
 }
 
 /// Copies a row and its padding as f32.

@@ -6,6 +6,8 @@
 //===---------------------------------------------------------------------===//
 #include "test/compiler/Codegen/CPU/KernelHarness.h"
 
+using namespace mlir;
+using namespace mlir::mm1;
 using namespace mlir::mm1::cpu;
 using namespace mlir::mm1::cpu::test;
 
@@ -116,7 +118,8 @@ struct Problem {
         hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
     std::string body = counted("%y", weights) + " = " + op + " weights(" +
                        counted("%bw", weights) + ")" + scales + " : (" +
-                       list(types, args) + ") -> " + results(sum, weights) + "\n";
+                       list(types, args) + ") -> " + results(sum, weights) +
+                       "\n";
     std::string yields = counted("%y", weights);
     if (epilogue && weights == 1) {
       body += "%a = mm1.silu %y0 : (" + sum(0) + ") -> " + y(0) + "\n";
@@ -417,6 +420,33 @@ TEST(GroupedMatmul, RefusesScalesInOtherRows) {
                 std::string::npos)
           << encoding << ": " << message;
   }
+}
+
+/// Kernels of any sizes call the same loops, which are compiled once.
+TEST(Matmul, KernelsOfAModuleShareTheirLoops) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadKernelDialects(context);
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  auto emit = [&](const Problem &p, StringRef symbol) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(p.text(), &context);
+    ASSERT_TRUE(module);
+    module->walk([&](ClusterOp cluster) {
+      EXPECT_TRUE(
+          succeeded(emitKernel(cluster, symbol, *targetsHere().front(), *out)));
+    });
+  };
+  auto functions = [&] {
+    return std::distance(out->getOps<func::FuncOp>().begin(),
+                         out->getOps<func::FuncOp>().end());
+  };
+  emit({.n = 64, .k = 32}, "a");
+  EXPECT_EQ(functions(), 2);
+  emit({.n = 96, .k = 48, .experts = 2, .choices = 2}, "b");
+  EXPECT_EQ(functions(), 3);
+  // Two products at once are another loop.
+  emit({.weights = 2, .epilogue = true}, "c");
+  EXPECT_EQ(functions(), 5);
 }
 
 /// What is fused is what runs: another region gives another result.
