@@ -78,12 +78,14 @@ private:
     return columns(nest.panels) * shape.depth * shape.elementBytes;
   }
 
-  double seconds(const MatmulNest &nest) const {
+  double seconds(MatmulNest nest) const {
     double weights = double(weightBytes(nest) * met);
     double time = weights / target.streamBytesPerSecond + target.taskSeconds;
     if (!manyTokens)
       return time;
     int64_t rowsOfExpert = llvm::divideCeil(rows, met);
+    if (rowsOfExpert < MatmulNest::kManyRows)
+      nest = nest.whole(shape.depth);
     int64_t rowBlocks =
         nest.blockRows ? llvm::divideCeil(rowsOfExpert, nest.blockRows) : 1;
     int64_t rests = llvm::divideCeil(shape.depth, nest.blockDepth) - 1;

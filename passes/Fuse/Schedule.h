@@ -2,8 +2,8 @@
 // Pure functions of target facts and shapes; the CPU's schedules are theirs
 // (CpuTarget.cpp).
 //
-// A matmul splits its output columns into panels (TargetFacts.h). A task makes P
-// of them, for all rows, in blocks (MatmulNest):
+// A matmul splits its output columns into panels (TargetFacts.h). A task makes
+// P of them, for all rows, in blocks (MatmulNest):
 //
 //   for each expert it meets, for each block of panels, of rows, and of k:
 //     for each tile of rows:
@@ -11,13 +11,13 @@
 //
 // Candidates are, for each P,
 //   panel by panel   a block is a panel with all its k. Rows pass by once for
-//                    each panel, from outside of the core's own cache where they
-//                    are too many for it.
+//                    each panel, from outside of the core's own cache where
+//                    they are too many for it.
 //   together         a block is all P panels, in a core's own cache
 //                    (residentBytes), and the rows pass by once. Its k are so
 //                    many that a tile's rows stay in a first cache
-//                    (tileRowBytes); between two blocks of k sums rest in memory,
-//                    and blocks of rows bound that memory (restingBytes).
+//                    (tileRowBytes); between two blocks of k sums rest in
+//                    memory, which blocks of rows bound (restingBytes).
 //
 // With few tokens weights are read once and there is only panel by panel: P is
 // such that tasks are short (streamBytes). With many at least minTasks tasks
@@ -71,8 +71,12 @@ struct MatmulNest {
   /// Blocks of k are whole lines of rows, and whole turns of the loops.
   static constexpr int64_t kDepthMultiple = 32;
 
+  /// Fewer rows (of an expert) go through `whole`: their sums need no rest, and
+  /// widening a panel in front of them costs more than in registers.
+  static constexpr int64_t kManyRows = 13;
+
   bool hasBlocks() const { return blockPanels > 1 || blockRows > 0; }
-  /// The nest of few rows: a block is a panel.
+  /// The same task panel by panel, each with all its k.
   MatmulNest whole(int64_t depth) const {
     return {panels, tileRows, 1, depth, 0};
   }
@@ -93,7 +97,7 @@ struct NestChoice {
 
 /// All candidates, best first; among equals the one with fewer tasks, and panel
 /// by panel. Never empty.
-/// \param manyTokens  prefill: TargetFacts::manyTokens tokens pass by; else one.
+/// \param manyTokens  prefill: TargetFacts::manyTokens tokens; else one.
 SmallVector<NestChoice> rankNests(const TargetFacts &target,
                                   const MatmulShape &shape, bool manyTokens);
 

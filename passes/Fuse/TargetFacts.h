@@ -35,8 +35,8 @@ struct TargetFacts {
   // Many tokens: most bytes of weights, or of activations, that a task keeps in
   // its core's own cache while the others pass by.
   int64_t residentBytes = 0;
-  // Most bytes of a row of a tile that are to stay in a first cache, and of sums
-  // that rest between two blocks of k.
+  // Most bytes of a row of a tile that are to stay in a first cache, and of
+  // sums that rest between two blocks of k.
   int64_t tileRowBytes = 0, restingBytes = 0;
   // Most bytes that a task of a row-wise kernel touches.
   int64_t rowTaskBytes = 0;

@@ -20,9 +20,9 @@
 // weights as one stream. Larger blocks let rows pass by several panels at once.
 //
 // Weights and activations that the multiply instruction does not take as they
-// are stored (int8; bf16 where there is no dot product of bf16) are widened once
-// in front of many rows, and in registers for few: the numbers, and so the bits,
-// are the same.
+// are stored (int8; bf16 where there is no dot product of bf16) are widened
+// once in front of many rows, and in registers for few: the numbers, and so the
+// bits, are the same.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/MicroKernel.h"
@@ -129,9 +129,6 @@ private:
     return k.at(widePanels, k.mul(place, widePanelBytes));
   }
 };
-
-/// From this many rows on, widening a panel first costs less than in registers.
-constexpr int64_t kManyRows = 13;
 
 LogicalResult MatmulEmitter::readAnchor() {
   auto matmul =
@@ -321,7 +318,7 @@ void MatmulEmitter::emitWork(const Work &work) {
     return;
   }
   k.ifElse(
-      k.less(work.numRows, k.index(kManyRows)), {},
+      k.less(work.numRows, k.index(MatmulNest::kManyRows)), {},
       [&]() -> SmallVector<Value> {
         emitBlocks(work, stored, plain);
         return {};

@@ -80,8 +80,8 @@ public:
   Value scratch(int64_t bytes);
 
   /// Calls function `symbol`, which all kernels of the module share: it is
-  /// compiled once and never inlined. `body` writes it where it is called first,
-  /// given its arguments.
+  /// compiled once and never inlined. `body` writes it at the first call, given
+  /// its arguments.
   void callShared(StringRef symbol, ValueRange arguments,
                   function_ref<void(ValueRange arguments)> body);
   int64_t getScratchBytes() const { return scratchBytes; }

@@ -43,8 +43,8 @@ int64_t MicroKernel::mostRowsTogether(int64_t numPanels) const {
   return std::min<int64_t>(2, sumRegisters(k.target) / registersOfRow);
 }
 
-/// Where lookUpBF16Pairs leaves each column: a 128-bit lane of its results holds
-/// four columns, those of the two results taking turns.
+/// Where lookUpBF16Pairs leaves each column: a 128-bit lane of its results
+/// holds four columns, those of the two results taking turns.
 static SmallVector<int64_t> lookUpPlaces() {
   SmallVector<int64_t> places;
   for (int64_t column = 0; column < kPanel; ++column)

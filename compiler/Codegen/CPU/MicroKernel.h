@@ -1,6 +1,6 @@
 //===- MicroKernel.h - A few rows times one panel of weights -------------===//
-// The inner loop of every matmul: a few rows of activations times a stretch of k
-// of a panel of 32 output columns, all sums in registers:
+// The inner loop of every matmul: a few rows of activations times a stretch of
+// k of a panel of 32 output columns, all sums in registers:
 //
 //        panel, stored [K/depth, 32, depth]         depth 2, bf16, AVX-512:
 //       +--32 columns--+
