@@ -9,18 +9,24 @@
 //
 // A producer may go into several clusters: it is cheap, and each makes its
 // values again. If others read it too, the first of the takers stores it.
+//
+// A pass is then its idea alone: which clusters shall take a producer.
+//
+//   mergeClusters(function, {"append-attention", target, explain},
+//                 [](ClusterOp append) { return attentionBehind(append); });
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/KernelCost.h"
 
 namespace mlir::mm1 {
 
 class ClusterMerger {
 public:
-  /// \param explain  emit a remark for each decision, with its reason
-  ClusterMerger(const Target &target, const Bucket &bucket, bool explain)
-      : target(target), bucket(bucket), explain(explain) {}
+  ClusterMerger(const Target &target, const Bucket &bucket,
+                const FusionExplainer &explainer)
+      : target(target), bucket(bucket), explainer(explainer) {}
 
   /// Puts what `producer` does in front of what each of `takers` does, which
   /// read its results and stand in the order of the block; true when it was
@@ -37,8 +43,21 @@ private:
 
   const Target &target;
   const Bucket &bucket;
+  const FusionExplainer &explainer;
+};
+
+struct MergeIdea {
+  StringRef fusion; // "norm-linears"
+  StringRef target;
   bool explain;
 };
+
+/// Offers each cluster of `function` to the ones that shall take it: none, for
+/// clusters that the idea is not about. Takers are never of a kind that has
+/// takers itself. Fails when there is no such target, or no bucket.
+LogicalResult
+mergeClusters(func::FuncOp function, const MergeIdea &idea,
+              function_ref<SmallVector<ClusterOp>(ClusterOp)> takersOf);
 
 /// The clusters that read the producer's results, in the order of the block.
 SmallVector<ClusterOp> readersOf(ClusterOp producer);
@@ -46,8 +65,5 @@ SmallVector<ClusterOp> readersOf(ClusterOp producer);
 /// Whether an op inside of a cluster reads a result of `producer` by this
 /// operand.
 bool readsAs(Operation *op, unsigned operand, ClusterOp producer);
-
-/// What a cluster does, for people: "rms_norm", "linear, silu".
-std::string describeOps(ClusterOp cluster);
 
 } // namespace mlir::mm1

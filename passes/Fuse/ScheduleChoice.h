@@ -55,4 +55,7 @@ struct ScheduleChoice {
   DictionaryAttr toAttribute(MLIRContext *context) const;
 };
 
+/// "one", "tokens", "sequences"
+StringRef spell(CountedBy unit);
+
 } // namespace mlir::mm1
