@@ -33,6 +33,8 @@ TargetFacts cpuFacts() {
       .tileRows = 12,
       .streamBytes = 256 << 10,
       .residentBytes = 512 << 10,
+      .tileRowBytes = 2 << 10, // twelve rows of it are 24 KiB
+      .restingBytes = 256 << 10,
       .rowTaskBytes = 64 << 10,
       .minTasks = 8,
       .queryTokens = 16,
@@ -42,6 +44,7 @@ TargetFacts cpuFacts() {
       .spanTasks = 32,
       .streamBytesPerSecond = 15e9,
       .cacheBytesPerSecond = 50e9,
+      .ownCacheBytesPerSecond = 100e9,
       .flopsPerSecond = 200e9,
       .taskSeconds = 0.5e-6,
       .launchSeconds = 1.5e-6,
@@ -240,12 +243,15 @@ MatmulShape matmulShape(const ClusterView &cluster, MatmulOpInterface matmul,
   size_t joined = 1;
   for (ArrayRef<unsigned> products : jointProducts(cluster, matmul))
     joined = std::max(joined, products.size());
-  return {.columns = countPanels(cluster, matmul, facts.panel) * facts.panel,
-          .depth = weight.getDimSize(weight.getRank() - 1),
-          .weights = static_cast<int64_t>(joined),
-          .experts = matmul.getNumExperts(),
-          .choices = matmul.getNumChoices(),
-          .elementBytes = elementBytes(weight.getElementType())};
+  return {
+      .columns = countPanels(cluster, matmul, facts.panel) * facts.panel,
+      .depth = weight.getDimSize(weight.getRank() - 1),
+      .weights = static_cast<int64_t>(joined),
+      .experts = matmul.getNumExperts(),
+      .choices = matmul.getNumChoices(),
+      .elementBytes = elementBytes(weight.getElementType()),
+      .inputBytes = elementBytes(
+          cast<RankedTensorType>(matmul.getRows().getType()).getElementType())};
 }
 
 /// Tasks of `per` tokens each, for kernels that walk over rows.
@@ -273,9 +279,15 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
     // at a time.
     MatmulShape shape = matmulShape(
         cluster, cast<MatmulOpInterface>(anchor.getOperation()), facts());
-    choice.set(knob::kPanels,
-               rankPanels(facts(), shape, manyTokens).front().panels);
-    choice.set(knob::kRows, facts().tileRows);
+    MatmulNest nest = rankNests(facts(), shape, manyTokens).front().nest;
+    choice.set(knob::kPanels, nest.panels);
+    choice.set(knob::kRows, nest.tileRows);
+    if (nest.blockPanels > 1)
+      choice.set(knob::kBlockPanels, nest.blockPanels);
+    if (nest.blockRows) {
+      choice.set(knob::kBlockDepth, nest.blockDepth);
+      choice.set(knob::kBlockRows, nest.blockRows);
+    }
     break;
   }
   case AnchorKind::RowReduction:
@@ -326,6 +338,12 @@ void CpuTarget::fitGrid(const ClusterView &cluster,
   int64_t all = countPanels(cluster, matmul, facts().panel);
   choice.set(knob::kPanels, std::min(*panels, all));
   choice.tasks = llvm::divideCeil(all, *choice.get(knob::kPanels));
+  auto limit = [&](StringRef knob, int64_t most) {
+    if (std::optional<int64_t> value = choice.get(knob))
+      choice.set(knob, std::min(*value, most));
+  };
+  limit(knob::kBlockPanels, *choice.get(knob::kPanels));
+  limit(knob::kBlockDepth, matmul.getMatrixType().getShape().back());
 }
 
 std::unique_ptr<Target> mm1::makeCpuTarget() {

@@ -7,9 +7,10 @@ using namespace mlir;
 using namespace mlir::mm1;
 
 ArrayRef<StringRef> mm1::allKnobs() {
-  static const StringRef names[] = {knob::kPanels, knob::kRows,    knob::kWarps,
-                                    knob::kStages, knob::kColumns, knob::kChunk,
-                                    knob::kGrain,  knob::kPer};
+  static const StringRef names[] = {
+      knob::kPanels,    knob::kRows,  knob::kBlockPanels, knob::kBlockDepth,
+      knob::kBlockRows, knob::kWarps, knob::kStages,      knob::kColumns,
+      knob::kChunk,     knob::kGrain, knob::kPer};
   return names;
 }
 

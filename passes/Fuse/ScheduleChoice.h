@@ -21,6 +21,11 @@ namespace knob {
 // Matmuls of CPUs: panels of output columns that a task makes, and rows of
 // activations that it multiplies at a time.
 inline constexpr llvm::StringLiteral kPanels = "panels", kRows = "rows";
+// Their blocks, in panels, k and rows (MatmulNest in Schedule.h); without them
+// a block is a panel.
+inline constexpr llvm::StringLiteral kBlockPanels = "block_panels",
+                                     kBlockDepth = "block_depth",
+                                     kBlockRows = "block_rows";
 // Warps that share a task, stages of weights in flight, columns of a block.
 inline constexpr llvm::StringLiteral kWarps = "warps", kStages = "stages",
                                      kColumns = "columns";

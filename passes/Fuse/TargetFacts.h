@@ -32,9 +32,12 @@ struct TargetFacts {
   int64_t tileRows = 0;
   // Few tokens: most bytes of weights that a task reads, once, from memory.
   int64_t streamBytes = 0;
-  // Many tokens: most bytes of weights that a task keeps in its own cache while
-  // rows pass by.
+  // Many tokens: most bytes of weights, or of activations, that a task keeps in
+  // its core's own cache while the others pass by.
   int64_t residentBytes = 0;
+  // Most bytes of a row of a tile that are to stay in a first cache, and of
+  // sums that rest between two blocks of k.
+  int64_t tileRowBytes = 0, restingBytes = 0;
   // Most bytes that a task of a row-wise kernel touches.
   int64_t rowTaskBytes = 0;
   // Many tokens: fewer tasks than this leave workers idle.
@@ -50,10 +53,11 @@ struct TargetFacts {
 
   // Cost model (Schedule.h), per worker. Rough figures: only ratios matter.
   double streamBytesPerSecond; // from memory
-  double cacheBytesPerSecond;  // activations, from the last-level cache
-  double flopsPerSecond;       // bf16
-  double taskSeconds;          // taking a task from the queue
-  double launchSeconds; // from the end of a kernel to the work of the next
+  double cacheBytesPerSecond;  // from the last-level cache
+  double ownCacheBytesPerSecond = 0;
+  double flopsPerSecond; // bf16
+  double taskSeconds;    // taking a task from the queue
+  double launchSeconds;  // from the end of a kernel to the work of the next
 
   // A bucket of this many tokens is read as many tokens: rows pass by weights
   // that stay in a cache. Below it, weights pass by rows.

@@ -5,22 +5,31 @@
 // behind each other. A call with several tasks does, for each part it touches,
 //
 //   for each expert with rows:                    (one "expert" in a linear)
-//     for each panel of the tasks:
-//       for each tile of up to 12 rows:
-//         for each weight: sums of the tile       (MicroKernel.h)
-//         for each row of the tile: scales, epilogue, store
+//     for each block of `block_panels` panels of the tasks:
+//       for each block of `block_rows` rows:
+//         for each block of `block_depth` k:
+//           for each tile of up to 12 rows:
+//             for each panel of the block:
+//               for each weight: sums of the tile       (MicroKernel.h)
+//               behind the last k, for each row of the tile:
+//                 scales, epilogue, store
 //
-// so a panel comes from memory once and serves all tiles from the cache; in
-// decode, with one tile, the task reads its weights as one stream. Weights and
-// activations that the multiply instruction does not take as they are stored
-// (int8; bf16 where there is no dot product of bf16) are widened once in front
-// of many rows, and in registers for few: the numbers, and so the bits, are the
-// same.
+// passes/Fuse/Schedule.h chooses the sizes. Without a choice, and for few rows,
+// a block is one panel, all rows and all k: a panel comes from memory once and
+// serves all tiles from the cache; in decode, with one tile, the task reads its
+// weights as one stream. Larger blocks let rows pass by several panels at once.
+//
+// Weights and activations that the multiply instruction does not take as they
+// are stored (int8; bf16 where there is no dot product of bf16) are widened
+// once in front of many rows, and in registers for few: the numbers, and so the
+// bits, are the same.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/Emitters.h"
 #include "compiler/Codegen/CPU/MicroKernel.h"
 #include "dialects/Plan/Layout.h"
 #include "passes/Fuse/ClusterView.h"
+#include "passes/Fuse/Schedule.h"
+#include "passes/Fuse/ScheduleChoice.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
@@ -53,15 +62,30 @@ private:
   LogicalResult readAnchor();
   void readParts(MatmulOpInterface matmul);
   LogicalResult check(MatmulOpInterface matmul);
-  void emitPanel(const Part &part, Value panel, Value expert, Value firstPair,
-                 Value numRows);
-  void emitTiles(const Part &part, const MicroKernel &kernel,
-                 ArrayRef<Value> panels, Value panel, Value expert,
-                 Value firstPair, Value numRows);
-  SmallVector<Value> rowAddresses(Value firstPair, Value row, int64_t count);
-  void widenRow(Value from, Value to);
-  void emitEpilogue(const Part &part, Value panel, Value expert,
-                    Value firstPair, Value row, Value count);
+  LogicalResult readNest();
+
+  /// Rows of one expert (all, in a linear) times some panels of a part.
+  struct Work {
+    const Part &part;
+    Value firstPanel, lastPanel, expert, firstPair, numRows;
+  };
+  /// A block of it; k in steps of a stored panel.
+  struct Block {
+    Value firstPanel, lastPanel, firstRow, lastRow, firstStep, numSteps;
+  };
+  void emitWork(const Work &work);
+  void emitBlocks(const Work &work, const MicroKernel &kernel,
+                  const MatmulNest &nest);
+  void emitBlock(const Work &work, const MicroKernel &kernel,
+                 const MatmulNest &nest, const Block &block);
+  void widenPanels(const Work &work, const Block &block);
+  void listRows(const Work &work, bool isWide, const Block &block, Value row,
+                Value count);
+  Value rowAddress(const Work &work, Value row);
+  void widenRow(Value from, Value to, Value count);
+  void clear(Value sums, Value bytes);
+  void emitEpilogue(const Work &work, ArrayRef<Value> sums, Value panel,
+                    Value row, Value count);
 
   /// The product of the weights as they are stored.
   MicroKernel storedKernel();
@@ -87,15 +111,24 @@ private:
   int64_t experts = 1, choices = 1, depthTotal = 0;
   Type weightElement, inputElement;
 
-  int64_t panelsOfTask = 1, numPanels = 0, maxRows = 0, mostWeights = 0;
-  /// Sums of a tile, [weight][row][32] f32.
-  Value tileSums;
-  /// Widened panels and rows of a tile; empty when stored as needed.
-  SmallVector<Value> widePanels, wideRows;
+  MatmulNest nest;
+  int64_t numPanels = 0, mostWeights = 0;
+  /// Steps of a stored panel.
+  int64_t numSteps = 0;
+  /// The addresses of a tile's rows.
+  Value rowTable;
+  /// Sums, [panel of the block][weight][row][32] f32; rows of a tile or, where
+  /// sums rest between blocks of k, of a block.
+  Value sums;
+  /// Widened blocks of k, [panel of the block][weight], and of a tile's rows;
+  /// null where they are stored as needed.
+  Value widePanels, wideRows;
+  int64_t widePanelBytes = 0, wideRowBytes = 0;
+  Value widePanelAt(const Part &part, Value panelOfBlock, int64_t weight) {
+    Value place = k.add(k.mul(panelOfBlock, part.weights.size()), weight);
+    return k.at(widePanels, k.mul(place, widePanelBytes));
+  }
 };
-
-/// From this many rows on, widening a panel first costs less than in registers.
-constexpr int64_t kManyRows = 13;
 
 LogicalResult MatmulEmitter::readAnchor() {
   auto matmul =
@@ -172,37 +205,63 @@ LogicalResult MatmulEmitter::check(MatmulOpInterface matmul) {
                << " columns like its matmul, found " << value.getType();
     }
   }
-  panelsOfTask = frame.schedule.get("panels", 1);
-  if (frame.schedule.unit != GridUnit::One || panelsOfTask < 1 ||
-      frame.schedule.tasks != plan::ceilDiv(numPanels, panelsOfTask))
-    return cluster.emitOpError()
+  return success();
+}
+
+LogicalResult MatmulEmitter::readNest() {
+  const Schedule &schedule = frame.schedule;
+  int64_t mostRows = storedKernel().rowCounts().front();
+  nest.panels = schedule.get(knob::kPanels, 1);
+  // A level may have registers for fewer rows than the schedule would take.
+  nest.tileRows =
+      std::clamp<int64_t>(schedule.get(knob::kRows, mostRows), 1, mostRows);
+  nest.blockPanels = schedule.get(knob::kBlockPanels, 1);
+  nest.blockDepth = schedule.get(knob::kBlockDepth, depthTotal);
+  nest.blockRows =
+      plan::roundUp(schedule.get(knob::kBlockRows, 0), nest.tileRows);
+  if (schedule.unit != GridUnit::One || nest.panels < 1 ||
+      schedule.tasks != plan::ceilDiv(numPanels, nest.panels))
+    return frame.cluster.emitOpError()
            << "expects a schedule with unit = \"one\" and one task for each "
               "'panels' of its "
-           << numPanels << " panels, found " << frame.schedule.attributes;
+           << numPanels << " panels, found " << schedule.attributes;
+  bool isCut = nest.blockDepth < depthTotal;
+  if (nest.blockPanels < 1 || nest.blockPanels > nest.panels ||
+      nest.blockDepth < 1 || nest.blockDepth > depthTotal ||
+      (isCut && nest.blockDepth % MatmulNest::kDepthMultiple != 0) ||
+      (isCut && nest.blockRows < 1))
+    return frame.cluster.emitOpError()
+           << "expects a schedule with at most " << nest.panels
+           << " 'block_panels', and all " << depthTotal
+           << " k or a multiple of " << MatmulNest::kDepthMultiple
+           << " in 'block_depth', with 'block_rows', found "
+           << schedule.attributes;
   return success();
 }
 
 LogicalResult MatmulEmitter::emit() {
-  if (failed(readAnchor()))
+  if (failed(readAnchor()) || failed(readNest()))
     return failure();
-  MicroKernel kernel = storedKernel();
-  maxRows = std::max<int64_t>(
-      1, std::min(kernel.rowCounts().front(),
-                  frame.schedule.get("rows", kernel.rowCounts().front())));
-  tileSums = k.scratch(mostWeights * maxRows * kPanel * 4);
-  MicroKernel wide = kernel.widened();
-  if (wide.weight != weightElement)
-    for (int64_t i = 0; i < mostWeights; ++i)
-      widePanels.push_back(k.scratch(wide.panelBytes()));
-  if (wide.activation != inputElement)
-    for (int64_t i = 0; i < maxRows; ++i)
-      wideRows.push_back(
-          k.scratch(plan::rowStrideBytes(depthTotal, wide.activation)));
+  MicroKernel stored = storedKernel(), wide = stored.widened();
+  numSteps = plan::ceilDiv(depthTotal, stored.depth());
+  rowTable = k.scratch(nest.tileRows * 8);
+  int64_t products = mostWeights * nest.blockPanels;
+  sums = k.scratch(products * nest.restingRows() * kPanel * 4);
+  // Few rows have a panel at a time whole, in any nest.
+  int64_t blockDepth = plan::roundUp(nest.blockDepth, stored.depth());
+  if (wide.weight != weightElement) {
+    widePanelBytes = blockDepth / wide.depth() * wide.stepBytes();
+    widePanels = k.scratch(products * widePanelBytes);
+  }
+  if (wide.activation != inputElement) {
+    wideRowBytes = plan::rowStrideBytes(blockDepth, wide.activation);
+    wideRows = k.scratch(nest.tileRows * wideRowBytes);
+  }
 
   // Tasks are panels, and a call's tasks follow each other: each expert's
   // panels are read as one stream.
-  Value first = k.mul(k.taskBegin(), panelsOfTask);
-  Value last = k.min(k.mul(k.taskEnd(), panelsOfTask), k.index(numPanels));
+  Value first = k.mul(k.taskBegin(), nest.panels);
+  Value last = k.min(k.mul(k.taskEnd(), nest.panels), k.index(numPanels));
   auto emitPanels = [&](Value expert, Value firstPair, Value numRows) {
     for (const Part &part : parts) {
       Value begin = k.index(part.firstPanel);
@@ -211,10 +270,9 @@ LogicalResult MatmulEmitter::emit() {
         begin = first, end = last;
       else
         begin = k.max(first, begin), end = k.min(last, end);
-      k.forLoop(begin, end, 1, [&](Value panel) {
-        emitPanel(part, k.sub(panel, k.index(part.firstPanel)), expert,
-                  firstPair, numRows);
-      });
+      Value before = k.index(part.firstPanel);
+      emitWork({part, k.sub(begin, before), k.sub(end, before), expert,
+                firstPair, numRows});
     }
   };
   if (!ids) {
@@ -242,121 +300,178 @@ LogicalResult MatmulEmitter::emit() {
 }
 
 MicroKernel MatmulEmitter::storedKernel() {
-  int64_t depth = weightElement.isF32() ? 1 : 2;
-  return {k, inputElement, weightElement, plan::ceilDiv(depthTotal, depth)};
+  return {k, inputElement, weightElement};
 }
 
 Value MatmulEmitter::panelAddress(const Part &part, Value weight, Value expert,
                                   Value panel) {
   Value place = k.add(k.mul(expert, part.numPanels), panel);
   return k.at(reader.inputAddress(weight),
-              k.mul(place, storedKernel().panelBytes()));
+              k.mul(place, numSteps * storedKernel().stepBytes()));
 }
 
-void MatmulEmitter::emitPanel(const Part &part, Value panel, Value expert,
-                              Value firstPair, Value numRows) {
-  MicroKernel kernel = storedKernel();
-  SmallVector<Value> panels;
-  for (Value weight : part.weights)
-    panels.push_back(panelAddress(part, weight, expert, panel));
-  if (widePanels.empty() && wideRows.empty()) {
-    emitTiles(part, kernel, panels, panel, expert, firstPair, numRows);
+void MatmulEmitter::emitWork(const Work &work) {
+  MicroKernel stored = storedKernel();
+  MatmulNest plain = nest.whole(depthTotal);
+  if (!widePanels && !wideRows && !nest.hasBlocks()) {
+    emitBlocks(work, stored, plain);
     return;
   }
   k.ifElse(
-      k.less(numRows, k.index(kManyRows)), {},
+      k.less(work.numRows, k.index(MatmulNest::kManyRows)), {},
       [&]() -> SmallVector<Value> {
-        emitTiles(part, kernel, panels, panel, expert, firstPair, numRows);
+        emitBlocks(work, stored, plain);
         return {};
       },
       [&]() -> SmallVector<Value> {
-        ArrayRef<Value> wide = panels;
-        if (!widePanels.empty()) {
-          wide = ArrayRef<Value>(widePanels).take_front(panels.size());
-          for (auto [from, to] : llvm::zip(panels, wide))
-            kernel.widenPanel(from, to);
-        }
-        emitTiles(part, kernel.widened(), wide, panel, expert, firstPair,
-                  numRows);
+        emitBlocks(work, stored.widened(), nest);
         return {};
       });
 }
 
-void MatmulEmitter::emitTiles(const Part &part, const MicroKernel &kernel,
-                              ArrayRef<Value> panels, Value panel, Value expert,
-                              Value firstPair, Value numRows) {
+void MatmulEmitter::emitBlocks(const Work &work, const MicroKernel &kernel,
+                               const MatmulNest &nest) {
+  Value zero = k.index(0), steps = k.index(numSteps);
+  int64_t blockSteps = plan::ceilDiv(nest.blockDepth, storedKernel().depth());
+  auto overDepth = [&](Block block) {
+    k.forLoop(zero, steps, blockSteps, [&](Value first) {
+      block.firstStep = first;
+      block.numSteps = k.min(k.sub(steps, first), k.index(blockSteps));
+      emitBlock(work, kernel, nest, block);
+    });
+  };
+  auto overRows = [&](Block block) {
+    if (!nest.blockRows) {
+      block.firstRow = zero, block.lastRow = work.numRows;
+      return overDepth(block);
+    }
+    // Blocks of much the same size, so that none widens panels for few rows.
+    auto ceilDiv = [&](Value count, int64_t size) {
+      return k.div(k.add(count, size - 1), size);
+    };
+    Value tiles = ceilDiv(work.numRows, nest.tileRows);
+    Value blocks = ceilDiv(tiles, nest.blockRows / nest.tileRows);
+    auto cut = [&](Value i) {
+      Value row = k.mul(k.div(k.mul(tiles, i), blocks), nest.tileRows);
+      return k.min(row, work.numRows);
+    };
+    k.forLoop(zero, blocks, 1, [&](Value i) {
+      block.firstRow = cut(i), block.lastRow = cut(k.add(i, 1));
+      overDepth(block);
+    });
+  };
+  k.forLoop(
+      work.firstPanel, work.lastPanel, nest.blockPanels, [&](Value first) {
+        Block block{};
+        block.firstPanel = first;
+        block.lastPanel = k.min(k.add(first, nest.blockPanels), work.lastPanel);
+        overRows(block);
+      });
+}
+
+void MatmulEmitter::emitBlock(const Work &work, const MicroKernel &kernel,
+                              const MatmulNest &nest, const Block &block) {
+  MicroKernel stored = storedKernel();
+  bool panelsAreWide = kernel.weight != weightElement;
+  if (panelsAreWide)
+    widenPanels(work, block);
+  Value isFirst = k.equal(block.firstStep, k.index(0));
+  Value isLast =
+      k.equal(k.add(block.firstStep, block.numSteps), k.index(numSteps));
+  Value steps = k.mul(block.numSteps, stored.depth() / kernel.depth());
+
+  auto multiplyTile = [&](Value row, Value count, Value panel) {
+    Value panelOfBlock = k.sub(panel, block.firstPanel);
+    SmallVector<Value> panels, sumsOf;
+    for (auto [w, weight] : llvm::enumerate(work.part.weights)) {
+      panels.push_back(
+          panelsAreWide
+              ? widePanelAt(work.part, panelOfBlock, w)
+              : k.at(panelAddress(work.part, weight, work.expert, panel),
+                     k.mul(block.firstStep, stored.stepBytes())));
+      Value place = k.add(k.mul(panelOfBlock, work.part.weights.size()), w);
+      place = k.mul(place, nest.restingRows());
+      if (nest.blockRows)
+        place = k.add(place, k.sub(row, block.firstRow));
+      sumsOf.push_back(k.at(sums, k.mul(place, kPanel * 4)));
+    }
+    k.ifThen(isFirst, [&] {
+      for (Value sum : sumsOf)
+        clear(sum, k.mul(count, kPanel * 4));
+    });
+    kernel.multiply(rowTable, count, panels, sumsOf, steps);
+    k.ifThen(isLast, [&] { emitEpilogue(work, sumsOf, panel, row, count); });
+  };
   k.whileLoop(
-      k.index(0), [&](ValueRange row) { return k.less(row[0], numRows); },
+      block.firstRow,
+      [&](ValueRange row) { return k.less(row[0], block.lastRow); },
       [&](ValueRange carried) -> SmallVector<Value> {
-        Value row = carried[0], left = k.sub(numRows, row);
-        // The largest kernel that the rows fill.
-        std::function<Value(ArrayRef<int64_t>)> pick =
-            [&](ArrayRef<int64_t> counts) -> Value {
-          int64_t count = counts.front();
-          auto make = [&]() -> SmallVector<Value> {
-            SmallVector<Value> rows = rowAddresses(firstPair, row, count);
-            if (kernel.activation != inputElement)
-              for (auto [from, to] : llvm::zip(rows, wideRows)) {
-                widenRow(from, to);
-                from = to;
-              }
-            SmallVector<Value> outs;
-            for (size_t i = 0; i < panels.size(); ++i)
-              outs.push_back(k.at(tileSums, i * maxRows * kPanel * 4));
-            // Few rows wait for memory: all weights at once are streams
-            // without gaps.
-            if (kernel.fitTogether(count, panels.size()))
-              kernel.multiply(rows, panels, outs);
-            else
-              for (auto [address, out] : llvm::zip(panels, outs))
-                kernel.multiply(rows, address, out);
-            return {k.index(count)};
-          };
-          if (count == 1)
-            return make()[0];
-          return k.ifElse(
-              k.less(left, k.index(count)), k.b.getIndexType(),
-              [&]() -> SmallVector<Value> {
-                return {pick(counts.drop_front())};
-              },
-              make)[0];
-        };
-        ArrayRef<int64_t> counts = kernel.rowCounts();
-        Value count = pick(counts.drop_while(
-            [&](int64_t candidate) { return candidate > maxRows; }));
-        emitEpilogue(part, panel, expert, firstPair, row, count);
+        Value row = carried[0];
+        Value count =
+            kernel.countRows(k.sub(block.lastRow, row), nest.tileRows);
+        listRows(work, kernel.activation != inputElement, block, row, count);
+        k.forLoop(block.firstPanel, block.lastPanel, 1,
+                  [&](Value panel) { multiplyTile(row, count, panel); });
         return {k.add(row, count)};
       });
 }
 
-SmallVector<Value> MatmulEmitter::rowAddresses(Value firstPair, Value row,
-                                               int64_t count) {
+void MatmulEmitter::widenPanels(const Work &work, const Block &block) {
+  MicroKernel stored = storedKernel();
+  k.forLoop(block.firstPanel, block.lastPanel, 1, [&](Value panel) {
+    for (auto [w, weight] : llvm::enumerate(work.part.weights)) {
+      Value from = k.at(panelAddress(work.part, weight, work.expert, panel),
+                        k.mul(block.firstStep, stored.stepBytes()));
+      stored.widenPanel(
+          from, widePanelAt(work.part, k.sub(panel, block.firstPanel), w),
+          block.numSteps);
+    }
+  });
+}
+
+/// Fills rowTable with where the block's k of `count` rows begin, or the
+/// widened copies of them.
+void MatmulEmitter::listRows(const Work &work, bool isWide, const Block &block,
+                             Value row, Value count) {
+  int64_t depth = storedKernel().depth();
+  Value firstByte =
+      k.mul(block.firstStep, depth * plan::elementBytes(inputElement));
+  k.forLoop(k.index(0), count, 1, [&](Value i) {
+    Value address = k.at(rowAddress(work, k.add(row, i)), firstByte);
+    if (isWide) {
+      Value wide = k.at(wideRows, k.mul(i, wideRowBytes));
+      widenRow(address, wide, k.mul(block.numSteps, depth));
+      address = wide;
+    }
+    k.store(address, k.at(rowTable, k.mul(i, 8)));
+  });
+}
+
+Value MatmulEmitter::rowAddress(const Work &work, Value row) {
   auto type = tensorType(input);
   int64_t stride =
       plan::rowStrideBytes(type.getShape().back(), type.getElementType());
-  Value base = reader.inputAddress(input);
-  SmallVector<Value> addresses;
-  if (!ids) {
-    // One register and displacements.
-    Value first = k.at(base, k.mul(row, stride));
-    for (int64_t i = 0; i < count; ++i)
-      addresses.push_back(k.at(first, i * stride));
-    return addresses;
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    Value source = loadPair(k.add(k.add(firstPair, row), i));
+  if (ids) {
+    row = loadPair(k.add(work.firstPair, row));
     if (type.getRank() == 2)
-      source = k.div(source, choices);
-    addresses.push_back(k.at(base, k.mul(source, stride)));
+      row = k.div(row, choices);
   }
-  return addresses;
+  return k.at(reader.inputAddress(input), k.mul(row, stride));
 }
 
-/// Copies a row and its padding as f32.
-void MatmulEmitter::widenRow(Value from, Value to) {
+/// Writes zeros; `bytes` is a multiple of a row of sums.
+void MatmulEmitter::clear(Value sums, Value bytes) {
   int64_t lanes = k.target.lanes;
-  Value width = k.index(plan::roundUp(depthTotal, plan::kRowMultiple));
-  k.forLoop(k.index(0), width, lanes, [&](Value i) {
+  k.forLoop(k.index(0), bytes, 4 * lanes, [&](Value i) {
+    k.store(k.floats(0.0, lanes), k.at(sums, i), 4 * lanes);
+  });
+}
+
+/// Copies `count` numbers of a row, and some behind them up to a whole vector,
+/// as f32.
+void MatmulEmitter::widenRow(Value from, Value to, Value count) {
+  int64_t lanes = k.target.lanes;
+  k.forLoop(k.index(0), count, lanes, [&](Value i) {
     Value x =
         k.loadFloats(k.at(from, k.mul(i, plan::elementBytes(inputElement))),
                      inputElement, lanes);
@@ -364,29 +479,30 @@ void MatmulEmitter::widenRow(Value from, Value to) {
   });
 }
 
-void MatmulEmitter::emitEpilogue(const Part &part, Value panel, Value expert,
-                                 Value firstPair, Value row, Value count) {
+/// Stores results from the tile's sums, of one panel and each weight.
+void MatmulEmitter::emitEpilogue(const Work &work, ArrayRef<Value> sums,
+                                 Value panel, Value row, Value count) {
+  const Part &part = work.part;
   int64_t lanes = k.target.lanes;
   Value width = k.index(scaleColumns(part));
   k.forLoop(k.index(0), count, 1, [&](Value i) {
     Place place{k.add(row, i), Value(), Value()};
     if (ids) {
-      Value pair = loadPair(k.add(firstPair, place.row));
+      Value pair = loadPair(k.add(work.firstPair, place.row));
       place.row = k.div(pair, choices);
       place.inner = k.rem(pair, choices);
     }
     for (int64_t v = 0; v < kPanel / lanes; ++v) {
       place.column = k.add(k.mul(panel, kPanel), v * lanes);
-      for (size_t w = 0; w < part.weights.size(); ++w) {
-        Value at = k.at(k.at(tileSums, k.mul(i, kPanel * 4)),
-                        (w * maxRows * kPanel + v * lanes) * 4);
+      for (auto [w, output] : llvm::enumerate(part.outputs)) {
+        Value at = k.at(k.at(sums[w], k.mul(i, kPanel * 4)), v * lanes * 4);
         Value sum = k.load(k.vectorOf(k.b.getF32Type(), lanes), at, 4 * lanes);
         if (!part.scales.empty()) {
-          Value element = k.add(k.mul(expert, width), place.column);
+          Value element = k.add(k.mul(work.expert, width), place.column);
           sum =
               k.mul(sum, reader.evaluateVector(part.scales[w], element, lanes));
         }
-        reader.bind(part.outputs[w], sum);
+        reader.bind(output, sum);
       }
       for (unsigned result : part.results)
         reader.storeResult(result, place, lanes);

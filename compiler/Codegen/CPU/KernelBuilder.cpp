@@ -116,6 +116,27 @@ Value KernelBuilder::scratch(int64_t bytes) {
   return at(function.getArgument(4), offset);
 }
 
+void KernelBuilder::callShared(StringRef symbol, ValueRange arguments,
+                               function_ref<void(ValueRange)> body) {
+  auto kernels = function->getParentOfType<ModuleOp>();
+  auto shared = kernels.lookupSymbol<func::FuncOp>(symbol);
+  if (!shared) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(kernels.getBody());
+    shared = func::FuncOp::create(
+        b, symbol, b.getFunctionType(arguments.getTypes(), TypeRange{}));
+    shared.setPrivate();
+    shared->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
+    shared->setAttr(
+        "llvm.linkage",
+        LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
+    b.setInsertionPointToStart(shared.addEntryBlock());
+    body(shared.getArguments());
+    func::ReturnOp::create(b);
+  }
+  func::CallOp::create(b, shared, arguments);
+}
+
 //===------------------------ Constants and arithmetic ----------------------===//
 
 namespace {

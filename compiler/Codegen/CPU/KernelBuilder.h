@@ -78,6 +78,12 @@ public:
   /// Memory of the calling thread, 64-byte aligned; `bytes` are this call's
   /// own for the whole kernel. Content is undefined.
   Value scratch(int64_t bytes);
+
+  /// Calls function `symbol`, which all kernels of the module share: it is
+  /// compiled once and never inlined. `body` writes it at the first call, given
+  /// its arguments.
+  void callShared(StringRef symbol, ValueRange arguments,
+                  function_ref<void(ValueRange arguments)> body);
   int64_t getScratchBytes() const { return scratchBytes; }
 
   //===---------------------- Constants and arithmetic -------------------===//

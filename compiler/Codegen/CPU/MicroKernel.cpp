@@ -38,25 +38,43 @@ int64_t MicroKernel::blockColumns(int64_t numRows) const {
   return fits ? kPanel : kPanel / 2;
 }
 
-bool MicroKernel::fitTogether(int64_t numRows, int64_t numPanels) const {
-  return numRows <= 2 && numRows * numPanels * kPanel / k.target.lanes <=
-                             sumRegisters(k.target);
+int64_t MicroKernel::mostRowsTogether(int64_t numPanels) const {
+  int64_t registersOfRow = numPanels * kPanel / k.target.lanes;
+  return std::min<int64_t>(2, sumRegisters(k.target) / registersOfRow);
 }
 
-/// The order in which lookUpBF16Pairs leaves columns: each 128-bit lane of the
-/// result holds four columns, those of the two results taking turns.
-static SmallVector<int64_t> lookUpOrder() {
-  SmallVector<int64_t> order;
+/// Where lookUpBF16Pairs leaves each column: a 128-bit lane of its results
+/// holds four columns, those of the two results taking turns.
+static SmallVector<int64_t> lookUpPlaces() {
+  SmallVector<int64_t> places;
   for (int64_t column = 0; column < kPanel; ++column)
-    order.push_back(column / 8 * 4 + column % 4 + (column % 8 < 4 ? 0 : 16));
-  return order;
+    places.push_back(column / 8 * 4 + column % 4 + (column % 8 < 4 ? 0 : 16));
+  return places;
+}
+
+/// Which column lookUpBF16Pairs leaves at each place.
+static SmallVector<int64_t> lookUpColumns() {
+  SmallVector<int64_t> columns(kPanel);
+  for (auto [column, place] : llvm::enumerate(lookUpPlaces()))
+    columns[place] = column;
+  return columns;
+}
+
+/// Lane i of each two vectors becomes what was lane order[i] of them.
+static SmallVector<Value> reorder(KernelBuilder &k, ArrayRef<Value> vectors,
+                                  ArrayRef<int64_t> order) {
+  SmallVector<Value> result;
+  for (size_t i = 0; i < vectors.size(); i += 2)
+    for (ArrayRef<int64_t> half : {order.take_front(16), order.take_back(16)})
+      result.push_back(k.shuffle(vectors[i], vectors[i + 1], half));
+  return result;
 }
 
 /// 64 int8 in -127 .. 127 as two vectors of bf16 pairs, by looking up the upper
 /// and the lower byte of |q| in tables: 6 instructions where converting through
 /// i32 and f32 takes 10. -128 would be read as -0: the packer lets none through,
 /// because a mask for it cost 8 to 11 % of decode's matmuls. Columns come out in
-/// lookUpOrder.
+/// lookUpPlaces.
 SmallVector<Value> MicroKernel::lookUpBF16Pairs(Value address) const {
   ImplicitLocOpBuilder &b = k.b;
   auto bytes = VectorType::get({64}, b.getI8Type());
@@ -202,25 +220,89 @@ void MicroKernel::step(ArrayRef<Value> rows, Value panel, Value s,
   }
 }
 
-void MicroKernel::multiply(ArrayRef<Value> rows, ArrayRef<Value> panels,
-                           ArrayRef<Value> outs) const {
-  int64_t columns = blockColumns(rows.size());
-  for (int64_t first = 0; first < kPanel; first += columns)
-    multiplyBlock(rows, panels, outs, first, columns);
+/// "bf16_i8": the types that a shared function is for.
+static std::string nameOf(Type activation, Type weight) {
+  std::string text;
+  llvm::raw_string_ostream(text) << activation << "_" << weight;
+  return text;
+}
+
+Value MicroKernel::countRows(Value left, int64_t most) const {
+  Value count = k.index(1);
+  for (int64_t candidate : llvm::reverse(rowCounts()))
+    if (candidate > 1 && candidate <= most)
+      count =
+          k.select(k.less(left, k.index(candidate)), count, k.index(candidate));
+  return count;
+}
+
+void MicroKernel::multiply(Value rows, Value count, ArrayRef<Value> panels,
+                           ArrayRef<Value> sums, Value steps) const {
+  auto together = [&]() -> SmallVector<Value> {
+    multiplyTogether(rows, count, panels, sums, steps);
+    return {};
+  };
+  auto oneByOne = [&]() -> SmallVector<Value> {
+    for (auto [panel, out] : llvm::zip(panels, sums))
+      multiplyTogether(rows, count, panel, out, steps);
+    return {};
+  };
+  if (panels.size() == 1)
+    together();
+  else if (int64_t most = mostRowsTogether(panels.size()))
+    k.ifElse(k.less(k.index(most), count), {}, oneByOne, together);
+  else
+    oneByOne();
+}
+
+void MicroKernel::multiplyTogether(Value rows, Value count,
+                                   ArrayRef<Value> panels, ArrayRef<Value> sums,
+                                   Value steps) const {
+  size_t numPanels = panels.size();
+  std::string symbol = "multiply_" + nameOf(activation, weight) + "_" +
+                       std::to_string(numPanels);
+  SmallVector<Value> arguments{rows, count, steps};
+  llvm::append_range(arguments, panels);
+  llvm::append_range(arguments, sums);
+  k.callShared(symbol, arguments, [&](ValueRange own) {
+    SmallVector<Value> ownPanels(own.slice(3, numPanels)),
+        ownSums(own.drop_front(3 + numPanels));
+    for (int64_t candidate : rowCounts()) {
+      if (numPanels > 1 && candidate > mostRowsTogether(numPanels))
+        continue;
+      k.ifThen(k.equal(own[1], k.index(candidate)), [&] {
+        SmallVector<Value> addresses;
+        for (int64_t r = 0; r < candidate; ++r)
+          addresses.push_back(k.load(own[0].getType(), k.at(own[0], 8 * r)));
+        int64_t columns = blockColumns(candidate);
+        for (int64_t first = 0; first < kPanel; first += columns)
+          multiplyBlock(addresses, ownPanels, ownSums, own[2], first, columns);
+      });
+    }
+  });
 }
 
 void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
-                                ArrayRef<Value> outs, int64_t first,
-                                int64_t columns) const {
+                                ArrayRef<Value> sums, Value steps,
+                                int64_t first, int64_t columns) const {
   int64_t lanes = k.target.lanes, numRows = rows.size();
   int64_t vectors = columns / lanes, sumsOfPanel = numRows * vectors;
-  SmallVector<Value> bases;
+  SmallVector<Value> bases, places, held;
   for (Value panel : panels)
     bases.push_back(k.at(panel, first * depth() * bytesOf(weight)));
+  for (Value ofPanel : sums)
+    for (int64_t r = 0; r < numRows; ++r)
+      for (int64_t v = 0; v < vectors; ++v)
+        places.push_back(k.at(ofPanel, (r * kPanel + first + v * lanes) * 4));
+  for (Value place : places)
+    held.push_back(
+        k.load(k.vectorOf(k.b.getF32Type(), lanes), place, 4 * lanes));
+  if (looksUp())
+    held = reorder(k, held, lookUpColumns());
+
   // Few rows wait for memory: enough steps a turn to keep loads in flight.
   int64_t unroll = numRows <= 2 ? 8 : numRows <= 4 ? 4 : 2;
-  int64_t whole = steps / unroll * unroll;
-  SmallVector<Value> sums(panels.size() * sumsOfPanel, k.floats(0.0, lanes));
+  Value whole = k.sub(steps, k.rem(steps, unroll));
   auto turn = [&](Value s, ValueRange carried, int64_t count) {
     SmallVector<Value> next(carried);
     for (int64_t i = 0; i < count; ++i)
@@ -229,40 +311,30 @@ void MicroKernel::multiplyBlock(ArrayRef<Value> rows, ArrayRef<Value> panels,
              MutableArrayRef(next).slice(p * sumsOfPanel, sumsOfPanel));
     return next;
   };
-  if (whole > 0)
-    sums = k.forLoop(
-        k.index(0), k.index(whole), unroll, sums,
-        [&](Value s, ValueRange carried) { return turn(s, carried, unroll); });
-  if (whole < steps)
-    sums = k.forLoop(
-        k.index(whole), k.index(steps), 1, sums,
-        [&](Value s, ValueRange carried) { return turn(s, carried, 1); });
-  if (looksUp()) {
-    SmallVector<int64_t> order = lookUpOrder();
-    for (size_t i = 0; i < sums.size(); i += 2) {
-      Value a = sums[i], c = sums[i + 1];
-      sums[i] = k.shuffle(a, c, ArrayRef(order).take_front(16));
-      sums[i + 1] = k.shuffle(a, c, ArrayRef(order).take_back(16));
-    }
-  }
-  for (auto [p, out] : llvm::enumerate(outs))
-    for (int64_t r = 0; r < numRows; ++r)
-      for (int64_t v = 0; v < vectors; ++v)
-        k.store(sums[p * sumsOfPanel + r * vectors + v],
-                k.at(out, (r * kPanel + first + v * lanes) * 4), 4 * lanes);
+  held = k.forLoop(
+      k.index(0), whole, unroll, held,
+      [&](Value s, ValueRange carried) { return turn(s, carried, unroll); });
+  held = k.forLoop(whole, steps, 1, held, [&](Value s, ValueRange carried) {
+    return turn(s, carried, 1);
+  });
+
+  if (looksUp())
+    held = reorder(k, held, lookUpPlaces());
+  for (auto [sum, place] : llvm::zip(held, places))
+    k.store(sum, place, 4 * lanes);
 }
 
 MicroKernel MicroKernel::widened() const {
   Type f32 = k.b.getF32Type();
   if (usesDot())
-    return {k, activation, k.b.getBF16Type(), steps};
-  return {k, f32, f32, steps * depth()};
+    return {k, activation, k.b.getBF16Type()};
+  return {k, f32, f32};
 }
 
-void MicroKernel::widenPanel(Value panel, Value out) const {
+void MicroKernel::widenPanel(Value panel, Value out, Value steps) const {
   int64_t lanes = k.target.lanes,
           wideStep = widened().stepBytes() * (usesDot() ? 1 : depth());
-  k.forLoop(k.index(0), k.index(steps), 1, [&](Value s) {
+  k.forLoop(k.index(0), steps, 1, [&](Value s) {
     Value from = k.at(panel, k.mul(s, stepBytes()));
     Value to = k.at(out, k.mul(s, wideStep));
     for (int64_t line = 0; line < stepBytes(); line += 64)

@@ -1,5 +1,5 @@
 // RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters | FileCheck %s
-// RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters='overrides=decode.matmul.panels=3,matmul.rows=5,row_reduction.per=7' \
+// RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters='overrides=decode.matmul.panels=3,matmul.rows=5,row_reduction.per=7,matmul.block_depth=10000,matmul.block_panels=9' \
 // RUN:   | FileCheck %s --check-prefix=SET
 // RUN: mm1-opt %s --mm1-form-clusters --mm1-schedule-clusters='tuning=%S/Inputs/tuning.json overrides=prefill.attention.per=5' \
 // RUN:   | FileCheck %s --check-prefix=FILE
@@ -48,10 +48,10 @@ func.func @decode(
   return %m, %y, %n, %rw, %o : tensor<?x2x9216xbf16>, tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x2xf32>, tensor<?x2xi32>
 }
 
-// Many tokens. 2048 x 1024 bf16: up to 8 panels (512 KiB) would stay in a core's cache and leave 8 tasks, but 32 threads
-// want more; P = 2 costs one thread 5 % of passing the rows more often.
+// Many tokens. 2048 x 1024 bf16: up to 4 panels (512 KiB where a level widens them to f32) would stay in a core's cache, but
+// 32 threads want a task each: P = 2. 512 rows of 2 KiB would not stay there, so they pass by both panels at once.
 // CHECK-LABEL: func.func @prefill
-//       CHECK:   mm1.cluster matmul{{.*}} schedule {panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {block_panels = 2 : i64, panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
 // 64 KiB of rows: a row in and one out is 4 KiB, so 16.
 //       CHECK:   mm1.cluster row_reduction{{.*}} schedule {per = 16 : i64, tasks = 1 : i64, unit = "tokens"}
 // Tiny rows: not more than leaves eight tasks of 512 tokens.
@@ -60,7 +60,7 @@ func.func @decode(
 //       CHECK:   mm1.cluster cache_append{{.*}} schedule {per = 1 : i64, tasks = 2 : i64, unit = "sequences"}
 //       CHECK:   mm1.cluster attention{{.*}} schedule {grain = 1 : i64, per = 16 : i64, tasks = 2 : i64, unit = "tokens"}
 //  FILE-LABEL: func.func @prefill
-//        FILE:   mm1.cluster matmul{{.*}} schedule {panels = 8 : i64,
+//        FILE:   mm1.cluster matmul{{.*}} schedule {block_panels = 2 : i64, panels = 8 : i64,
 //        FILE:   mm1.cluster attention{{.*}} schedule {grain = 1 : i64, per = 5 : i64, tasks = 2 : i64, unit = "tokens"}
 func.func @prefill(
     %h: tensor<?x1024xbf16>, %wh: tensor<2048x1024xbf16>, %wn: tensor<1024xbf16>, %e: tensor<?x4xbf16>,
@@ -82,6 +82,26 @@ func.func @prefill(
       : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
   return %y, %n, %z, %o, %s1, %c1, %a : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x4xbf16>, tensor<?x64xbf16>,
       tensor<?x4x16x16xf32>, tensor<?x2x2x64x16xbf16>, tensor<?x64xbf16>
+}
+
+// Rows of 12 KiB: a tile's twelve stay in a first cache only in six blocks of k. Between them the sums of 672 rows rest: two
+// thirds of 1020, with three panels instead of two. 32 experts have 32 rows each, which would stay for a task's panels, but
+// three panels of 12 KiB a row do not fit whole.
+// CHECK-LABEL: func.func @long_rows
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {block_depth = 1024 : i64, block_panels = 3 : i64, block_rows = 672 : i64, panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 96 : i64, unit = "one"}
+//       CHECK:   mm1.cluster matmul{{.*}} schedule {block_depth = 512 : i64, block_panels = 2 : i64, block_rows = 1020 : i64, panels = 2 : i64, per = 1 : i64, rows = 12 : i64, tasks = 32 : i64, unit = "one"}
+//       CHECK:   mm1.cluster grouped_matmul{{.*}} schedule {block_depth = 1024 : i64, block_panels = 3 : i64, block_rows = 672 : i64, panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 96 : i64, unit = "one"}
+// A person may set blocks too, within what there is.
+//    SET-LABEL: func.func @long_rows
+//          SET:   mm1.cluster matmul{{.*}} schedule {block_depth = 6144 : i64, block_panels = 3 : i64,
+func.func @long_rows(%x: tensor<?x6144xbf16>, %w: tensor<9216x6144xbf16>, %z: tensor<?x1024xf32>,
+    %wz: tensor<2048x1024xf32>, %ids: tensor<?x2xi32>, %we: tensor<32x9216x6144xbf16>)
+    -> (tensor<?x9216xbf16>, tensor<?x2048xf32>, tensor<?x2x9216xbf16>)
+    attributes {mm1.entry = "prefill", mm1.tokens = 512 : i64, mm1.sequences = 1 : i64} {
+  %y = mm1.linear %x weights(%w) : (tensor<?x6144xbf16>, tensor<9216x6144xbf16>) -> tensor<?x9216xbf16>
+  %u = mm1.linear %z weights(%wz) : (tensor<?x1024xf32>, tensor<2048x1024xf32>) -> tensor<?x2048xf32>
+  %e = mm1.expert_linear %x, %ids weights(%we) : (tensor<?x6144xbf16>, tensor<?x2xi32>, tensor<32x9216x6144xbf16>) -> tensor<?x2x9216xbf16>
+  return %y, %u, %e : tensor<?x9216xbf16>, tensor<?x2048xf32>, tensor<?x2x9216xbf16>
 }
 
 // The head computes few rows, whatever the step was.

@@ -2,6 +2,7 @@
 //   bench-cpu-kernels [--threads 2] [--level x86-64-v4-bf16] [--filter decode]
 //                     [--repeats 15] [--small-pages] [--json] [--busy]
 //                     [--overrides prefill.matmul.panels=2] [--keep-assembly]
+//                     [--versus prefill.matmul.panels=4]
 //
 // A case is a few mm1 ops; the passes of the fuse phase make the cluster and its
 // schedule of them, so what is timed is what ships. --overrides are theirs.
@@ -29,9 +30,11 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <sys/mman.h>
 #include <thread>
+#include <time.h>
 #include <unistd.h>
 #include <vector>
 
@@ -44,6 +47,7 @@ namespace {
 struct Options {
   int threads = 2, repeats = 15;
   std::string level = "x86-64-v4-bf16", filter, overrides;
+  std::optional<std::string> versus;
   bool hugePages = true, json = false, keepAssembly = false, busy = false;
 };
 
@@ -51,6 +55,13 @@ double seconds() {
   return std::chrono::duration<double>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+/// Of this thread: what others run on its core does not count.
+double ownSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
 /// Pages of our own, touched.
@@ -94,7 +105,7 @@ struct Memory {
 
 struct Kernel {
   ::mm1::KernelFunction function = nullptr;
-  int64_t scratchBytes = 0;
+  int64_t scratchBytes = 0, tasks = 0;
 };
 
 /// Compiles `out` and loads its symbols; the library stays loaded.
@@ -194,6 +205,9 @@ const Case cases[] = {
     {"prefill/bf16/experts-512", "bf16", "bf16", 512, 1536, 1024, 2, 8},
     {"prefill/bf16/down-512", "bf16", "bf16", 512, 1024, 1536, 1, 8},
     {"prefill/bf16/experts-3072-512", "bf16", "bf16", 512, 3072, 1024, 2, 8},
+    {"prefill/bf16/experts-big-128", "bf16", "bf16", 128, 1536, 6144, 2, 8},
+    {"prefill/i8/experts-big-128", "bf16", "i8", 128, 1536, 6144, 2, 8},
+    {"prefill/i8/big-512", "bf16", "i8", 512, 3072, 6144},
     {"prefill/i8/qkv-512", "bf16", "i8", 512, 3072, 1024},
     {"prefill/i8/experts-512", "bf16", "i8", 512, 1536, 1024, 2, 8},
     {"prefill/i8/down-512", "bf16", "i8", 512, 1024, 1536, 1, 8},
@@ -295,7 +309,8 @@ public:
   double timeRead() {
     void *buffers[] = {reading.data, sink.data};
     return pool.run(kReadBytes / kReadTaskBytes, [&](int thread, int64_t task) {
-      void *own[] = {buffers[0], sink.data + 4096 * thread};
+      // The first page stays zero: peak() multiplies what is there.
+      void *own[] = {buffers[0], sink.data + 4096 * (1 + thread)};
       readKernel(own, nullptr, task, task + 1, nullptr);
     });
   }
@@ -311,9 +326,11 @@ public:
 
   void run(const Case &c);
 
+private:
+  Kernel compile(const Case &c, const std::string &overrides);
+
   static constexpr int64_t kReadBytes = 256 << 20, kPeakTasks = 32;
 
-private:
   Options options;
   const CPUTarget &target;
   Pool pool;
@@ -322,14 +339,11 @@ private:
   ::mm1::KernelFunction readKernel, fmaKernel, dotKernel;
 };
 
-void Bench::run(const Case &c) {
-  bool isDecode = c.entry() == "decode";
-  int64_t numPanels = plan::ceilDiv(c.n, 32);
-  OwningOpRef<ModuleOp> module = fuse(c, options.overrides, context);
+Kernel Bench::compile(const Case &c, const std::string &overrides) {
+  OwningOpRef<ModuleOp> module = fuse(c, overrides, context);
   ClusterOp cluster;
   module->walk([&](ClusterOp op) { cluster = op; });
   OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
-  double start = seconds();
   FailureOr<KernelInfo> info = emitKernel(cluster, "kernel", target, *out);
   if (failed(info))
     std::exit(1);
@@ -341,7 +355,15 @@ void Bench::run(const Case &c) {
     std::fputs(compileToText(*copy, target, TextKind::Assembly)->c_str(), file);
     std::fclose(file);
   }
-  ::mm1::KernelFunction function = symbol(load(*out, target), "kernel");
+  return {symbol(load(*out, target), "kernel"),
+          (info->scratchBytes + 64) / 64 * 64, Schedule::read(cluster)->tasks};
+}
+
+void Bench::run(const Case &c) {
+  bool isDecode = c.entry() == "decode";
+  int64_t numPanels = plan::ceilDiv(c.n, 32);
+  double start = seconds();
+  Kernel kernel = compile(c, options.overrides);
   double compileTime = seconds() - start;
 
   Builder b(&context);
@@ -368,8 +390,9 @@ void Bench::run(const Case &c) {
   Memory y(c.tokens * choices * plan::rowStrideBytes(c.n, activation), false);
   Memory scales(experts * numPanels * 32 * 4 * c.weights, false);
   scales.fill(experts * numPanels * 32 * 4 * c.weights, b.getF32Type());
-  Memory scratch(options.threads * (info->scratchBytes + 64),
-                 options.hugePages);
+  Kernel other = options.versus ? compile(c, *options.versus) : kernel;
+  int64_t scratchBytes = std::max(kernel.scratchBytes, other.scratchBytes);
+  Memory scratch(options.threads * scratchBytes, options.hugePages);
   // Token t takes experts 3 t and 3 t + 1.
   std::vector<int32_t> ids, order, offsets{0};
   for (int64_t r = 0; c.experts && r < 2 * c.tokens; ++r)
@@ -402,18 +425,43 @@ void Bench::run(const Case &c) {
   for (int64_t copy = 0; copy < copies; ++copy)
     buffers.push_back(buffersOf(copy));
   int64_t dims[::mm1::kNumKernelDims] = {c.tokens, 1, 1};
-  int64_t tasks = Schedule::read(cluster)->tasks;
   // In decode one call for each thread: every jump to other weights costs
   // about as much as reading 20 KB.
-  int64_t calls = isDecode ? std::min<int64_t>(tasks, options.threads) : tasks;
-  auto timeKernel = [&] {
-    return pool.run(copies * calls, [&](int thread, int64_t t) {
-      int64_t call = t % calls;
-      function(buffers[t / calls].data(), dims, tasks * call / calls,
-               tasks * (call + 1) / calls,
-               scratch.data + thread * (info->scratchBytes + 64) / 64 * 64);
-    });
+  auto callsOf = [&](const Kernel &of) {
+    return isDecode ? std::min<int64_t>(of.tasks, options.threads) : of.tasks;
   };
+  auto call = [&](const Kernel &of, int thread, int64_t t) {
+    int64_t calls = callsOf(of), i = t % calls;
+    of.function(buffers[t / calls].data(), dims, of.tasks * i / calls,
+                of.tasks * (i + 1) / calls,
+                scratch.data + thread * scratchBytes);
+  };
+  auto timeKernel = [&] {
+    return pool.run(copies * callsOf(kernel),
+                    [&](int thread, int64_t t) { call(kernel, thread, t); });
+  };
+  if (options.versus) {
+    std::vector<double> ratios;
+    for (int i = 0; i < options.repeats; ++i) {
+      double times[2];
+      for (int turn : {i % 2, 1 - i % 2}) {
+        const Kernel &of = turn ? other : kernel;
+        times[turn] = ownSeconds();
+        for (int64_t t = 0; t < copies * callsOf(of); ++t)
+          call(of, 0, t);
+        times[turn] = ownSeconds() - times[turn];
+      }
+      ratios.push_back(times[1] / times[0]);
+    }
+    llvm::sort(ratios);
+    size_t n = ratios.size();
+    std::printf("%-26s as fast as the other: median %.3f, quartiles %.3f "
+                "%.3f, %zu turns\n",
+                c.name.c_str(), ratios[n / 2], ratios[n / 4], ratios[n * 3 / 4],
+                n);
+    std::fflush(stdout);
+    return;
+  }
 
   double best = 1e9, bound = isDecode ? 1e9 : 0;
   bool dot = target.hasDotBF16 && activation.isBF16() && !weight.isF32();
@@ -466,6 +514,8 @@ int main(int argc, char **argv) {
       options.filter = value();
     else if (flag == "--overrides")
       options.overrides = value();
+    else if (flag == "--versus")
+      options.versus = value();
     else if (flag == "--small-pages")
       options.hugePages = false;
     else if (flag == "--keep-assembly")

@@ -280,10 +280,11 @@ struct RunDims {
 
 class CompiledKernel {
 public:
-  /// Emits the first cluster of the module and loads it. Null, with a test
-  /// failure, when that fails.
-  static std::unique_ptr<CompiledKernel> compile(const std::string &text,
-                                                 const CPUTarget &target) {
+  /// Emits the first cluster of the module and loads it, after `change` if
+  /// given. Null, with a test failure, when that fails.
+  static std::unique_ptr<CompiledKernel>
+  compile(const std::string &text, const CPUTarget &target,
+          llvm::function_ref<void(ModuleOp)> change = nullptr) {
     MLIRContext context(MLIRContext::Threading::DISABLED);
     loadKernelDialects(context);
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
@@ -299,6 +300,8 @@ public:
       ADD_FAILURE() << "emitKernel failed for\n" << text;
       return nullptr;
     }
+    if (change)
+      change(*out);
     auto kernel = load(*out, target, "kernel");
     if (kernel) {
       kernel->scratchBytes = info->scratchBytes;

@@ -2,10 +2,20 @@
 // Every pair of activation and weight types, odd sizes, several weights,
 // epilogues, experts without rows; each against plain loops in double
 // precision, and against itself: the bits of a row must not depend on how many
-// rows there are, nor on how the tasks are cut.
+// rows there are, nor on how the tasks are cut, nor on the blocks of the loops.
+// What the loops read is counted, and held against the cost model.
 //===---------------------------------------------------------------------===//
+#include "passes/Fuse/Schedule.h"
 #include "test/compiler/Codegen/CPU/KernelHarness.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+#include <list>
+#include <map>
+
+using namespace mlir;
+using namespace mlir::mm1;
 using namespace mlir::mm1::cpu;
 using namespace mlir::mm1::cpu::test;
 
@@ -28,6 +38,8 @@ struct Problem {
   ElementType activation = ElementType::F32, weight = ElementType::F32;
   ElementType result = ElementType::F32;
   int64_t n = 64, k = 64, weights = 1, panels = 1, rows = 12;
+  /// Of the schedule; 0: not named there.
+  int64_t blockPanels = 0, blockDepth = 0, blockRows = 0;
   /// Columns that each weight has more than the one before it.
   int64_t widening = 0;
   /// 0: linear; else expert_linear.
@@ -49,6 +61,15 @@ struct Problem {
   int64_t widthOf(int64_t weight) const { return n + weight * widening; }
   bool hasScales() const { return weight == ElementType::I8; }
   int64_t results() const { return epilogue ? 1 : weights; }
+  std::string blocks() const {
+    std::string text;
+    for (auto [name, value] : {std::pair("block_panels", blockPanels),
+                               std::pair("block_depth", blockDepth),
+                               std::pair("block_rows", blockRows)})
+      if (value)
+        text += std::string(", ") + name + " = " + number(value) + " : i64";
+    return text;
+  }
 
   std::string text() const {
     std::string e = experts ? number(experts) + "x" : "";
@@ -116,7 +137,8 @@ struct Problem {
         hasScales() ? " scales(" + counted("%bs", weights) + ")" : "";
     std::string body = counted("%y", weights) + " = " + op + " weights(" +
                        counted("%bw", weights) + ")" + scales + " : (" +
-                       list(types, args) + ") -> " + results(sum, weights) + "\n";
+                       list(types, args) + ") -> " + results(sum, weights) +
+                       "\n";
     std::string yields = counted("%y", weights);
     if (epilogue && weights == 1) {
       body += "%a = mm1.silu %y0 : (" + sum(0) + ") -> " + y(0) + "\n";
@@ -133,7 +155,7 @@ struct Problem {
            counted("%r", this->results()) + " = mm1.cluster " + kind + " (" +
            list(names, args) + ") schedule {tasks = " + number(tasks()) +
            " : i64, unit = \"one\", per = 1 : i64, panels = " + number(panels) +
-           " : i64, rows = " + number(rows) + " : i64} : (" +
+           " : i64, rows = " + number(rows) + " : i64" + blocks() + "} : (" +
            list(types, args) + ") -> " + outputs + " {\n^bb0(" +
            list(inner, args) + "):\n" + body + "mm1.yield " + yields + " : " +
            outputs.substr(1, outputs.size() - 2) + "\n}\nreturn " +
@@ -417,6 +439,241 @@ TEST(GroupedMatmul, RefusesScalesInOtherRows) {
                 std::string::npos)
           << encoding << ": " << message;
   }
+}
+
+/// Sums that rest between blocks of k, and rows that pass by several panels at
+/// once, are the same chains of sums as those of whole panels.
+TEST(Matmul, BlocksChangeNoBit) {
+  for (const CPUTarget *target : targetsHere())
+    for (auto [activation, weight] :
+         {std::pair(ElementType::F32, ElementType::F32),
+          std::pair(ElementType::F32, ElementType::BF16),
+          std::pair(ElementType::BF16, ElementType::BF16),
+          std::pair(ElementType::BF16, ElementType::I8)})
+      for (bool isGrouped : {false, true}) {
+        Problem whole{.activation = activation,
+                      .weight = weight,
+                      .result = activation,
+                      .n = 150,
+                      .k = 301,
+                      .weights = 2,
+                      .panels = 3,
+                      .widening = isGrouped ? 0 : 70,
+                      .experts = isGrouped ? 3 : 0,
+                      .choices = 2,
+                      .epilogue = isGrouped};
+        auto one = CompiledKernel::compile(whole.text(), *target);
+        ASSERT_TRUE(one);
+        Problem together = whole, cut = whole;
+        together.blockPanels = cut.blockPanels = 3;
+        cut.blockDepth = 64; // and 45 in the last of five
+        cut.blockRows = 24;
+        for (const Problem &blocked : {together, cut}) {
+          auto other = CompiledKernel::compile(blocked.text(), *target);
+          ASSERT_TRUE(other);
+          for (int64_t tokens : {1, 6, 12, 13, 25, 61}) {
+            Trial a(whole, tokens), b(blocked, tokens);
+            a.execute(*one, 1);
+            b.execute(*other, 2);
+            for (int64_t i = 0; i < whole.results(); ++i)
+              ASSERT_TRUE(a.results[i].bytes == b.results[i].bytes)
+                  << target->name.str() << ", " << tokens << " tokens\n"
+                  << blocked.text();
+          }
+        }
+      }
+}
+
+TEST(Matmul, RefusesBlocksThatDoNotFit) {
+  struct {
+    int64_t panels, depth, rows;
+    bool isRight;
+  } cases[] = {{2, 0, 0, true},    {2, 64, 24, true}, {1, 100, 12, true},
+               {3, 0, 0, false},   {2, 64, 0, false}, {2, 65, 24, false},
+               {2, 128, 24, false}};
+  for (auto [panels, depth, rows, isRight] : cases) {
+    std::string message = emitterMessage(Problem{.n = 96,
+                                                 .k = 100,
+                                                 .panels = 2,
+                                                 .blockPanels = panels,
+                                                 .blockDepth = depth,
+                                                 .blockRows = rows}
+                                             .text());
+    if (isRight)
+      EXPECT_EQ(message, "");
+    else
+      EXPECT_NE(message.find("at most 2 'block_panels', and all 100 k or a "
+                             "multiple of 32 in 'block_depth', with "
+                             "'block_rows'"),
+                std::string::npos)
+          << message;
+  }
+}
+
+//===---------------------- What the loops read ----------------------===//
+
+/// A cache that holds the most recently used stretches of memory.
+class CacheModel {
+public:
+  explicit CacheModel(int64_t bytes) : bytesLeft(bytes) {}
+
+  /// True when the stretch was there.
+  bool use(const void *address, int64_t bytes) {
+    auto [entry, isNew] = places.try_emplace(address);
+    if (!isNew)
+      order.erase(entry->second);
+    else
+      bytesLeft -= bytes;
+    order.push_front({address, bytes});
+    entry->second = order.begin();
+    for (; bytesLeft < 0; order.pop_back()) {
+      bytesLeft += order.back().second;
+      places.erase(order.back().first);
+    }
+    return !isNew;
+  }
+
+private:
+  using Order = std::list<std::pair<const void *, int64_t>>;
+  int64_t bytesLeft;
+  Order order;
+  std::map<const void *, Order::iterator> places;
+};
+
+/// Stands in for the loops of bf16 x bf16 and one panel, and counts bytes of
+/// activations that come from outside of the cache.
+struct Counter {
+  CacheModel cache;
+  int64_t activationBytes = 0;
+
+  static void multiply(Counter *self, const uint8_t **rows, int64_t count,
+                       int64_t steps, const uint8_t *panel,
+                       const uint8_t *sums) {
+    for (int64_t r = 0; r < count; ++r)
+      if (!self->cache.use(rows[r], steps * 4))
+        self->activationBytes += steps * 4;
+    self->cache.use(panel, steps * 128);
+    self->cache.use(sums, count * 128);
+  }
+
+  /// Has a kernel call `multiply` instead of the loops.
+  void replaceLoops(ModuleOp kernels) {
+    auto loops = kernels.lookupSymbol<func::FuncOp>("multiply_bf16_bf16_1");
+    ASSERT_TRUE(loops);
+    Block &body = loops.getBody().front();
+    while (!body.empty())
+      body.back().erase();
+    ImplicitLocOpBuilder b(loops.getLoc(), loops.getContext());
+    b.setInsertionPointToEnd(&body);
+    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    auto constant = [&](auto *address) -> Value {
+      Value number = LLVM::ConstantOp::create(
+          b, b.getI64Type(),
+          b.getI64IntegerAttr(reinterpret_cast<intptr_t>(address)));
+      return LLVM::IntToPtrOp::create(b, pointer, number);
+    };
+    SmallVector<Value> arguments{constant(&multiply), constant(this)};
+    for (Value argument : body.getArguments())
+      arguments.push_back(
+          argument.getType().isIndex()
+              ? Value(arith::IndexCastOp::create(b, b.getI64Type(), argument))
+              : argument);
+    SmallVector<Type> types(ValueRange(arguments).drop_front().getTypes());
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(b.getContext()), types);
+    LLVM::CallOp::create(b, type, arguments);
+    func::ReturnOp::create(b);
+  }
+};
+
+/// A task reads as many bytes of activations as its schedule was chosen for.
+TEST(MatmulNest, ReadsWhatTheModelCharges) {
+  const CPUTarget *target = findCPUTarget("x86-64-v4-bf16");
+  if (!runsHere(*target))
+    GTEST_SKIP() << "needs bf16 products";
+  static constexpr int64_t workers[] = {1, 8};
+  mlir::mm1::TargetFacts facts{.panel = 32,
+                               .workers = workers,
+                               .tileRows = 12,
+                               .streamBytes = 64 << 10,
+                               .residentBytes = 64 << 10,
+                               .tileRowBytes = 256,
+                               .restingBytes = 16 << 10,
+                               .minTasks = 1,
+                               .streamBytesPerSecond = 15e9,
+                               .cacheBytesPerSecond = 50e9,
+                               .ownCacheBytesPerSecond = 100e9,
+                               .flopsPerSecond = 200e9,
+                               .taskSeconds = 0.5e-6,
+                               .manyTokens = 240};
+  // Rows stay in the cache, all and cut in two; do not, whole and cut.
+  int64_t numNests = 0;
+  for (auto [k, tokens] : {std::pair<int64_t, int64_t>{64, 240},
+                           {192, 61},
+                           {128, 480},
+                           {480, 240},
+                           {1024, 239}}) {
+    facts.manyTokens = tokens;
+    MatmulShape shape{.columns = 256,
+                      .depth = k,
+                      .weights = 1,
+                      .experts = 1,
+                      .choices = 1,
+                      .elementBytes = 2,
+                      .inputBytes = 2};
+    for (const NestChoice &choice : rankNests(facts, shape, true)) {
+      const MatmulNest &nest = choice.nest;
+      Problem p{.activation = ElementType::BF16,
+                .weight = ElementType::BF16,
+                .n = 32 * nest.panels,
+                .k = k,
+                .panels = nest.panels,
+                .rows = nest.tileRows,
+                .blockPanels = nest.blockPanels,
+                .blockDepth = nest.blockDepth,
+                .blockRows = nest.blockRows};
+      // Weights, sums, and a tile of rows that comes and one that goes.
+      Counter counter{CacheModel(facts.residentBytes + facts.restingBytes +
+                                 2 * 12 * facts.tileRowBytes)};
+      auto kernel = CompiledKernel::compile(
+          p.text(), *target, [&](ModuleOp m) { counter.replaceLoops(m); });
+      ASSERT_TRUE(kernel);
+      Trial trial(p, tokens);
+      trial.execute(*kernel, 1);
+      EXPECT_EQ(counter.activationBytes,
+                activationBytes(facts, shape, nest, tokens))
+          << p.text();
+      ++numNests;
+    }
+  }
+  EXPECT_GT(numNests, 20);
+}
+
+/// Kernels of any sizes call the same loops, which are compiled once.
+TEST(Matmul, KernelsOfAModuleShareTheirLoops) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadKernelDialects(context);
+  OwningOpRef<ModuleOp> out = ModuleOp::create(UnknownLoc::get(&context));
+  auto emit = [&](const Problem &p, StringRef symbol) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(p.text(), &context);
+    ASSERT_TRUE(module);
+    module->walk([&](ClusterOp cluster) {
+      EXPECT_TRUE(
+          succeeded(emitKernel(cluster, symbol, *targetsHere().front(), *out)));
+    });
+  };
+  auto functions = [&] {
+    return std::distance(out->getOps<func::FuncOp>().begin(),
+                         out->getOps<func::FuncOp>().end());
+  };
+  emit({.n = 64, .k = 32}, "a");
+  EXPECT_EQ(functions(), 2);
+  emit({.n = 96, .k = 48, .experts = 2, .choices = 2}, "b");
+  EXPECT_EQ(functions(), 3);
+  // Two products at once are another loop.
+  emit({.weights = 2, .epilogue = true}, "c");
+  EXPECT_EQ(functions(), 5);
 }
 
 /// What is fused is what runs: another region gives another result.
