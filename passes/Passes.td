@@ -122,7 +122,7 @@ def DeferNorm : Pass<"mm1-defer-norm", "::mlir::func::FuncOp"> {
     Leaves alone: norms of rows that are made whole, and norms that something else reads too (the residual of a normalised
     stream). Runs after: shard; before buckets, so that all have the same sums. Source: model-spec 6.3.
   }];
-  let options = [Option<"columns", "columns", "int64_t", "32", "Most columns of a row whose squares are one sum">];
+  let options = [Option<"columns", "columns", "int64_t", "32", "Most columns of a row whose squares are one sum">, ExplainOption<>];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
@@ -185,7 +185,7 @@ def GroupTokens : Pass<"mm1-group-tokens", "::mlir::func::FuncOp"> {
     ```
     No number changes. Runs on functions with a bucket.
   }];
-  let options = [TargetOption<"Whose kernels">];
+  let options = [TargetOption<"Whose kernels">, ExplainOption<>];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
@@ -235,7 +235,8 @@ def MergeLinears : Pass<"mm1-merge-linears", "::mlir::func::FuncOp"> {
     after: quantize. Cost: linear in ops.
   }];
   let options = [TargetOption<"Whose kernels">,
-                 Option<"maxWeights", "max-weights", "unsigned", "3", "Most weights of one merged op">];
+                 Option<"maxWeights", "max-weights", "unsigned", "3", "Most weights of one merged op">,
+                 ExplainOption<>];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 
@@ -263,7 +264,7 @@ def FormClusters : Pass<"mm1-form-clusters", "::mlir::func::FuncOp"> {
     ```
     A cluster has its anchor's location; inputs are numbered by first use. Loads, stores and returns stay outside.
   }];
-  let options = [TargetOption<"Whose kernels">];
+  let options = [TargetOption<"Whose kernels">, ExplainOption<>];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];
 }
 

@@ -6,6 +6,7 @@
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 #include "passes/Plan/Passes.h"
+#include "passes/StageOptions.h"
 
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -14,6 +15,25 @@ using namespace mlir;
 using namespace mlir::mm1;
 
 namespace {
+
+/// Ends a phase: the module says that it has come so far.
+struct RecordStagePass : PassWrapper<RecordStagePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RecordStagePass)
+  RecordStagePass(Stage stage, const PipelineOptions &options)
+      : stage(stage), options(options) {}
+
+  StringRef getArgument() const override { return "mm1-record-stage"; }
+  StringRef getDescription() const override {
+    return "Write the stage and its options on the module";
+  }
+  void runOnOperation() override {
+    recordStage(getOperation(), stage, options);
+    markAllAnalysesPreserved();
+  }
+
+  Stage stage;
+  PipelineOptions options;
+};
 
 void addShard(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createShard({options.ranks}));
@@ -27,6 +47,13 @@ void addQuantize(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createVerifyQuantized());
 }
 
+/// Clusters that have a schedule keep it.
+void addSchedules(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createScheduleClusters(
+      {options.target, options.overrides, options.tuning}));
+  manager.addPass(createVerifyFused({options.target}));
+}
+
 void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   const std::string &target = options.target;
   bool explain = options.explainFusion;
@@ -37,23 +64,24 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   // What all buckets must have in common: which values are rounded, in which
   // order sums are added.
   if (options.has(Fusion::DeferNorm))
-    onFunctions(createDeferNorm());
+    onFunctions(createDeferNorm({.explain = explain}));
   onFunctions(createWidenIntermediates());
   // From here on each size of batch is for itself.
   manager.addPass(
       createSpecializeBuckets({options.maxSequences, options.prefillTokens,
                                options.decodeBuckets, options.prefillBuckets}));
   if (options.has(Fusion::GroupTokens))
-    onFunctions(createGroupTokens({target}));
+    onFunctions(createGroupTokens({target, explain}));
   // Always: it says in which order contexts are summed.
   onFunctions(createSplitAttention({target, explain, options.maxContext,
                                     options.has(Fusion::SplitAttention)}));
   if (options.has(Fusion::MergeLinears)) {
     MergeLinearsOptions merge;
     merge.target = target;
+    merge.explain = explain;
     onFunctions(createMergeLinears(merge));
   }
-  onFunctions(createFormClusters({target}));
+  onFunctions(createFormClusters({target, explain}));
   if (options.has(Fusion::RecurrenceSums))
     onFunctions(createFuseRecurrenceSums({target, explain}));
   if (options.has(Fusion::NormLinears))
@@ -63,9 +91,7 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   if (options.has(Fusion::AppendAttention))
     onFunctions(createFuseAppendAttention({target, explain}));
   manager.addPass(createTileWeights({target}));
-  manager.addPass(
-      createScheduleClusters({target, options.overrides, options.tuning}));
-  manager.addPass(createVerifyFused({target}));
+  addSchedules(manager, options);
 }
 
 void addPlan(OpPassManager &manager, const PipelineOptions &options) {
@@ -216,17 +242,45 @@ bool PipelineOptions::has(Fusion fusion) const {
          (machine && machine->facts().defersNorms);
 }
 
+/// Checks what a module of that stage promises; clusters that somebody wrote
+/// without a schedule get one.
+static void addResume(OpPassManager &manager, const PipelineOptions &options,
+                      Stage stage) {
+  switch (stage) {
+  case Stage::Mm1:
+    return;
+  case Stage::Sharded:
+    manager.addPass(createVerifySharded());
+    return;
+  case Stage::Quantized:
+    manager.addPass(createVerifyQuantized());
+    return;
+  case Stage::Fused: {
+    PipelineOptions written = options;
+    written.overrides = written.tuning = "";
+    return addSchedules(manager, written);
+  }
+  case Stage::Plan:
+    manager.addPass(plan::createVerifyPlan());
+    return;
+  }
+}
+
 void mm1::buildPipeline(OpPassManager &manager, const PipelineOptions &options,
-                        Stage last) {
-  // Phase by phase; each ends with the pass that checks its promise.
-  if (last >= Stage::Sharded)
-    addShard(manager, options);
-  if (last >= Stage::Quantized)
-    addQuantize(manager, options);
-  if (last >= Stage::Fused)
-    addFuse(manager, options);
-  if (last >= Stage::Plan)
-    addPlan(manager, options);
+                        Stage last, Stage first) {
+  addResume(manager, options, first);
+  using AddPhase = void (*)(OpPassManager &, const PipelineOptions &);
+  constexpr std::pair<Stage, AddPhase> phases[] = {
+      {Stage::Sharded, addShard},
+      {Stage::Quantized, addQuantize},
+      {Stage::Fused, addFuse},
+      {Stage::Plan, addPlan}};
+  for (auto [stage, addPhase] : phases) {
+    if (stage <= first || stage > last)
+      continue;
+    addPhase(manager, options);
+    manager.addPass(std::make_unique<RecordStagePass>(stage, options));
+  }
 }
 
 void mm1::registerPipelines() {

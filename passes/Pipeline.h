@@ -34,6 +34,8 @@ enum class Fusion {
 ArrayRef<std::pair<Fusion, StringRef>> allFusions();
 
 struct PipelineOptions {
+  // What activations are rounded to, f32 | bf16: the importer asks.
+  std::string compute = "bf16";
   int64_t ranks = 1;
   std::string scheme = "none"; // none | int8-experts
   std::string target = "cpu";
@@ -42,8 +44,8 @@ struct PipelineOptions {
   std::string tuning;
   int64_t maxSequences = 8;
   int64_t maxContext = 4096; // tokens of one sequence
-  int64_t kvTokens =
-      0; // of all sequences together; 0: mm1-lower-to-plan's rule
+  // Tokens of all sequences together; 0: mm1-lower-to-plan's rule.
+  int64_t kvTokens = 0;
   int64_t prefillTokens = 256; // tokens of one prefill step
   // Rising sizes, "1,4,8"; empty: powers (passes/Fuse/SpecializeBuckets.cpp).
   std::string decodeBuckets, prefillBuckets;
@@ -55,9 +57,10 @@ struct PipelineOptions {
   bool has(Fusion fusion) const;
 };
 
-/// Adds the passes that take an imported module to `last`, each phase with the pass that checks its promise.
+/// Adds the passes that take a module of stage `first` to stage `last`: the
+/// check of what `first` promises, then phase by phase, each with its check.
 void buildPipeline(OpPassManager &manager, const PipelineOptions &options,
-                   Stage last);
+                   Stage last, Stage first = Stage::Mm1);
 
 /// Registers `mm1-pipeline`, for mm1-opt.
 void registerPipelines();

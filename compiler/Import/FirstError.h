@@ -10,9 +10,9 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "compiler/Import/ModuleText.h"
 #include "runtime/Support/Expected.h"
 
-#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Location.h"
 #include "mlir/IR/MLIRContext.h"
@@ -25,17 +25,14 @@ public:
       : handler(context, [this](mlir::Diagnostic &diagnostic) {
           if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
             return mlir::failure();
-          if (text.empty()) {
-            if (auto name =
-                    mlir::dyn_cast<mlir::NameLoc>(diagnostic.getLocation()))
-              text = name.getName().str() + ": ";
-            text += diagnostic.str();
-          }
+          if (text.empty())
+            text = mlir::mm1::describePlace(diagnostic.getLocation()) +
+                   diagnostic.str();
           return mlir::success();
         }) {}
 
-  /// The error, as the input's fault, with the checkpoint prefix of its op in
-  /// front; or our own bug when `phase` failed without saying why.
+  /// The error, as the input's fault, with the place of its op in front; or our
+  /// own bug when `phase` failed without saying why.
   Error take(const std::string &phase) const {
     if (text.empty())
       return internalError("phase '" + phase + "' failed without a reason");

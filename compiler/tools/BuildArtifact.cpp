@@ -5,6 +5,7 @@
 #include "compiler/Codegen/CPU/ObjectFile.h"
 #include "compiler/Reference/ReferenceCommand.h"
 #include "compiler/tools/Golden.h"
+#include "runtime/Support/MappedFile.h"
 
 #include <nlohmann/json.hpp>
 
@@ -80,28 +81,30 @@ Expected<ArtifactFile> buildKernels(ModuleOp plan,
 
 } // namespace
 
-Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
+Status buildArtifact(const CompileSource &source, std::string moduleText,
                      const CompileArguments &arguments) {
+  ModuleOp plan = *source.module;
+  const Checkpoint &checkpoint = *source.checkpoint;
+  const std::string &scheme = source.options.scheme;
   ArtifactOptions options;
   options.output = arguments.output;
   options.replace = arguments.force;
   if (Status status = checkOutput(options.output, options.replace); !status)
     return status;
-  options.checkpointFolder = arguments.model;
-  if (std::filesystem::is_regular_file(options.checkpointFolder))
-    options.checkpointFolder =
-        std::filesystem::path(options.checkpointFolder).parent_path().string();
-  options.scheme = arguments.quant;
-  options.command = "mm1c compile CHECKPOINT --target cpu --compute " +
-                    arguments.compute + " --quant " + arguments.quant +
-                    " --sequences " + std::to_string(arguments.sequences) +
-                    " --context " + std::to_string(arguments.context) +
-                    (arguments.kvTokens
-                         ? " --kv-tokens " + std::to_string(*arguments.kvTokens)
-                         : "") +
-                    " --prefill-tokens " +
-                    std::to_string(arguments.prefillTokens) + " -o OUTPUT";
-  options.selfTestTolerance = selfTestTolerance(arguments.compute);
+  options.checkpointFolder = source.checkpointFolder;
+  options.scheme = scheme;
+  options.command = describeCommand(source.stage, source.options);
+  options.selfTestTolerance = selfTestTolerance(source.options.compute);
+  options.files.push_back({kModulePath, std::move(moduleText)});
+  if (!source.options.tuning.empty()) {
+    auto rules = MappedFile::open(source.options.tuning);
+    if (!rules)
+      return rules.takeError();
+    std::span<const std::byte> bytes = rules->bytes();
+    options.files.push_back(
+        {kTuningPath,
+         {reinterpret_cast<const char *>(bytes.data()), bytes.size()}});
+  }
 
   BuiltKernels built{{{}}, {}}; // a plan for a cpu has one module
   for (const mlir::mm1::cpu::CPUTarget &target :
@@ -122,7 +125,7 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
       goldenPrompt(arguments.goldenTokens, checkpoint.config().vocabSize);
   options.files.push_back({kGoldenIds, nlohmann::json(ids).dump() + "\n"});
   if (checkpoint.sizeBytes() <= kMostGoldenBytes) {
-    auto logits = runReference(checkpoint, ids, arguments.quant);
+    auto logits = runReference(checkpoint, ids, scheme);
     if (!logits)
       return logits.takeError();
     Expected<std::string> golden = goldenFile(ids, logits->values);
@@ -131,7 +134,9 @@ Status buildArtifact(ModuleOp plan, const Checkpoint &checkpoint,
     options.files.push_back({kGoldenPrompts, std::move(*golden)});
   }
 
-  options.notes["compute"] = arguments.compute;
+  options.notes["compute"] = source.options.compute;
+  options.notes["stage"] = mlir::mm1::stageName(source.stage).str();
+  options.notes["options"] = describeOptions(source.options);
   options.pack.memoryBytes = arguments.memoryBytes;
   options.pack.threads = arguments.threads;
   PackReport report(arguments.quiet);

@@ -1,12 +1,13 @@
-//===- BuildArtifact.h - From a plan to an artifact on disk -------------------===//
-// The last steps of mm1c compile: kernels for every CPU level, golden prompts, then plan, weights and manifest by
-// compiler/Artifact, whole or absent.
-//===--------------------------------------------------------------------------===//
+//===- BuildArtifact.h - From a plan to an artifact on disk ---------------===//
+// The last steps of mm1c compile: kernels for every CPU level, golden prompts,
+// then plan, weights and manifest by compiler/Artifact, whole or absent.
+//===----------------------------------------------------------------------===//
 #pragma once
 
 #include "compiler/Codegen/CPU/EmitKernel.h"
 #include "compiler/Import/Checkpoint.h"
 #include "compiler/tools/Commands.h"
+#include "compiler/tools/CompileSource.h"
 
 #include "mlir/IR/OwningOpRef.h"
 
@@ -25,8 +26,10 @@ struct EmittedKernels {
 mlir::FailureOr<EmittedKernels>
 emitKernels(mlir::ModuleOp plan, const mlir::mm1::cpu::CPUTarget &target);
 
-/// Writes the artifact of `plan` to arguments.output; arguments.context is the plan's.
-Status buildArtifact(mlir::ModuleOp plan, const Checkpoint &checkpoint,
+/// Writes the artifact of `source`, whose module is a plan by now, to
+/// arguments.output.
+/// \param moduleText  the module at stage source.stage
+Status buildArtifact(const CompileSource &source, std::string moduleText,
                      const CompileArguments &arguments);
 
 } // namespace mm1

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mm1 {
 
@@ -26,9 +27,13 @@ struct PlanArguments {
 };
 Status planCommand(const PlanArguments &arguments);
 
-/// mm1c compile: checkpoint in, artifact (or one stage's text) out.
+/// mm1c compile: checkpoint, module or artifact in, artifact (or one stage's
+/// text) out.
 struct CompileArguments {
   std::string model;
+  std::string checkpoint; ///< beside a module or an artifact
+  /// Flags that were typed, without dashes: the others follow the model.
+  std::vector<std::string> given;
   std::string target = "cpu";
   std::string emit = "artifact";
   std::string output;
@@ -44,11 +49,15 @@ struct CompileArguments {
   std::optional<int64_t> kvTokens;
   int64_t prefillTokens = 512;
   std::string decodeBuckets, prefillBuckets; ///< "1,4"; empty: powers
+  std::string fuse;                          ///< "-merge-linears,defer-norm"
   uint64_t memoryBytes = uint64_t(2) << 30;
   unsigned threads = 0; ///< 0: all processors
   int64_t goldenTokens = 16;
   bool force = false;
   bool quiet = false;
+  /// Print what is fused and what not, and why, instead of making anything.
+  bool explainFusion = false;
+  bool json = false; ///< of explainFusion
 };
 Status compileCommand(const CompileArguments &arguments);
 

@@ -1,14 +1,18 @@
-//===- CompileCommand.cpp - mm1c compile: checkpoint -> IR -> kernels -> artifact ---===//
-// The phases in order, and where --emit may stop. What each phase does is in passes/Pipeline.cpp, compiler/Codegen and
-// compiler/Artifact; here they are only strung together.
-//===--------------------------------------------------------------------------------===//
+//===- CompileCommand.cpp - mm1c compile: model to IR to kernels ----------===//
+// The phases in order, where they may start (CompileSource.h) and where --emit
+// may stop. What each phase does is in passes/Pipeline.cpp, compiler/Codegen
+// and compiler/Artifact; here they are only strung together.
+//===----------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/EmitKernel.h"
 #include "compiler/Codegen/CPU/ObjectFile.h"
 #include "compiler/Codegen/CUDA/EmitCUDA.h"
 #include "compiler/Import/FirstError.h"
 #include "compiler/Import/ImportIR.h"
+#include "compiler/Import/ModuleText.h"
 #include "compiler/tools/BuildArtifact.h"
 #include "compiler/tools/Commands.h"
+#include "compiler/tools/CompileSource.h"
+#include "compiler/tools/FusionTable.h"
 #include "dialects/Plan/Plan.h"
 #include "passes/Pipeline.h"
 
@@ -16,7 +20,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <filesystem>
 #include <memory>
 
 using namespace mlir;
@@ -45,12 +48,10 @@ Status writeText(llvm::StringRef text, const std::string &path) {
   return {};
 }
 
-/// The longest context when the user names none: KV pages for it are reserved at load.
-constexpr int64_t kDefaultContext = 32768;
-
 /// The last phase that the passes run before `emit` is reached.
 mlir::mm1::Stage lastStage(const std::string &emit) {
-  // Everything behind the plan (llvm, asm, artifact) is made from it, and cuda from its kernels.
+  // Everything behind the plan (llvm, asm, artifact) is made from it, and cuda
+  // from its kernels.
   return mlir::mm1::parseStage(emit).value_or(mlir::mm1::Stage::Plan);
 }
 
@@ -70,93 +71,93 @@ Expected<std::string> emitKernelText(ModuleOp plan, const std::string &emit,
   return *text;
 }
 
+Status explainFusion(CompileSource &source, const CompileArguments &arguments,
+                     FirstError &error) {
+  if (source.stage >= mlir::mm1::Stage::Fused)
+    return usageError("--explain-fusion: " + arguments.model + " is fused");
+  MLIRContext *context = source.module->getContext();
+  FusionTable table(context);
+  source.options.explainFusion = true;
+  PassManager passes(context);
+  mlir::mm1::buildPipeline(passes, source.options, mlir::mm1::Stage::Fused,
+                           source.stage);
+  if (failed(passes.run(*source.module)))
+    return error.take("passes");
+  return writeText(arguments.json ? table.json().dump(2) + "\n" : table.text(),
+                   arguments.output);
+}
+
+/// What --emit asks for against what the source is.
+Status checkEmit(const std::string &emit, const CompileSource &source,
+                 const std::string &model) {
+  const std::string &target = source.options.target;
+  if (target == "cpu" && emit == "cuda")
+    return usageError("--emit=cuda needs a GPU: add --target sm_90a or sm_80");
+  if (target != "cpu" &&
+      (emit == "artifact" || emit == "llvm" || emit == "asm"))
+    return usageError("target " + target +
+                      " has --emit=cuda and the stages up to plan so far; use "
+                      "--target cpu to make an artifact");
+  if (lastStage(emit) < source.stage)
+    return usageError("--emit=" + emit + " lies behind " + model +
+                      ", a module of stage " +
+                      mlir::mm1::stageName(source.stage).str());
+  return {};
+}
+
 } // namespace
 
 Status compileCommand(const CompileArguments &arguments) {
-  const bool wantsArtifact = arguments.emit == "artifact";
-  if (wantsArtifact && arguments.output.empty())
+  const std::string &emit = arguments.emit;
+  if (arguments.explainFusion && llvm::is_contained(arguments.given, "emit"))
+    return usageError("--explain-fusion prints decisions, --emit a stage: "
+                      "leave one out");
+  if (emit == "artifact" && arguments.output.empty() &&
+      !arguments.explainFusion)
     return usageError(
         "compile needs -o FOLDER for the artifact, or --emit=STAGE for text");
   if (arguments.kvTokens == 0)
     return usageError("--kv-tokens must be at least 1");
-  if (arguments.target == "cpu" && arguments.emit == "cuda")
-    return usageError("--emit=cuda needs a GPU: add --target sm_90a or sm_80");
-  const bool isCPUStage =
-      wantsArtifact || arguments.emit == "llvm" || arguments.emit == "asm";
-  if (arguments.target != "cpu" && isCPUStage)
-    return usageError("target " + arguments.target +
-                      " has --emit=cuda and the stages up to plan so far; use "
-                      "--target cpu to make an artifact");
-
-  std::filesystem::path model = arguments.model;
-  bool isFile = std::filesystem::is_regular_file(model);
-  std::string folder = isFile ? model.parent_path().string() : model.string();
-  Expected<ModelConfig> config = ModelConfig::load(
-      isFile ? model.string() : (model / "config.json").string());
-  if (!config)
-    return config.takeError();
-  Expected<Checkpoint> checkpoint =
-      wantsArtifact ? Checkpoint::open(folder, *config)
-                    : Checkpoint::openMetadata(folder, *config);
-  if (!checkpoint)
-    return checkpoint.takeError();
 
   MLIRContext context;
   mlir::mm1::cpu::loadKernelDialects(context);
   context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect,
                       func::FuncDialect>();
+  Expected<CompileSource> read = readCompileSource(context, arguments);
+  if (!read)
+    return read.takeError();
+  CompileSource &source = *read;
+  ModuleOp module = *source.module;
   FirstError error(&context);
+  if (arguments.explainFusion)
+    return explainFusion(source, arguments, error);
+  if (Status status = checkEmit(emit, source, arguments.model); !status)
+    return status;
 
-  mlir::mm1::ImportOptions import;
-  import.compute = arguments.compute == "f32" ? mlir::mm1::ComputeType::F32
-                                              : mlir::mm1::ComputeType::BF16;
-  FailureOr<OwningOpRef<ModuleOp>> module =
-      mlir::mm1::importModel(context, *checkpoint, import);
-  if (failed(module) ||
-      failed(mlir::mm1::verifyImported(**module, *checkpoint)))
-    return error.take("import");
-
-  mlir::mm1::PipelineOptions options;
-  options.ranks = arguments.gpus;
-  options.scheme = arguments.quant;
-  options.target = arguments.target;
-  options.overrides = arguments.schedule;
-  options.tuning = arguments.tuningFile;
-  options.maxSequences = arguments.sequences;
-  options.maxContext =
-      arguments.context > 0
-          ? arguments.context
-          : std::min<int64_t>(config->maxPositionEmbeddings, kDefaultContext);
-  options.kvTokens = arguments.kvTokens.value_or(options.kvTokens);
-  options.prefillTokens = arguments.prefillTokens;
-  options.decodeBuckets = arguments.decodeBuckets;
-  options.prefillBuckets = arguments.prefillBuckets;
+  // An artifact keeps what it was made from.
+  std::string moduleText =
+      emit == "artifact" ? mlir::mm1::printModule(module) : "";
   PassManager passes(&context);
-  mlir::mm1::buildPipeline(passes, options, lastStage(arguments.emit));
-  if (failed(passes.run(**module)) ||
-      failed(mlir::mm1::verifyImported(**module, *checkpoint)))
+  mlir::mm1::buildPipeline(passes, source.options, lastStage(emit),
+                           source.stage);
+  if (failed(passes.run(module)) ||
+      (source.checkpoint &&
+       failed(mlir::mm1::verifyImported(module, *source.checkpoint))))
     return error.take("passes");
 
-  if (mlir::mm1::parseStage(arguments.emit)) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    (*module)->print(stream);
-    return writeText(text, arguments.output);
-  }
-  if (arguments.emit == "llvm" || arguments.emit == "asm") {
-    Expected<std::string> text =
-        emitKernelText(**module, arguments.emit, error);
+  if (mlir::mm1::parseStage(emit))
+    return writeText(mlir::mm1::printModule(module), arguments.output);
+  if (emit == "llvm" || emit == "asm") {
+    Expected<std::string> text = emitKernelText(module, emit, error);
     return text ? writeText(*text, arguments.output) : Status(text.takeError());
   }
-  if (arguments.emit == "cuda") {
-    FailureOr<std::string> text = mlir::mm1::cuda::emitCUDAModule(**module);
+  if (emit == "cuda") {
+    FailureOr<std::string> text = mlir::mm1::cuda::emitCUDAModule(module);
     if (failed(text))
       return error.take("codegen");
     return writeText(*text, arguments.output);
   }
-  CompileArguments resolved = arguments;
-  resolved.context = options.maxContext;
-  return buildArtifact(**module, *checkpoint, resolved);
+  return buildArtifact(source, std::move(moduleText), arguments);
 }
 
 } // namespace mm1

@@ -95,11 +95,19 @@ int main(int argc, char **argv) {
       "--sequences 16 -o model.mm1\n"
       "  mm1c compile examples/minimax-m1 --emit=mm1          (config.json "
       "alone is enough for the IR)\n"
-      "  mm1c compile CHECKPOINT --emit=fused | mm1-opt --my-pass");
+      "  mm1c compile examples/minimax-m1 --target sm_90a --explain-fusion\n"
+      "  mm1c compile CHECKPOINT --emit=fused -o f.mlir       (edit it, then)\n"
+      "  mm1c compile f.mlir --checkpoint CHECKPOINT -o edited.mm1\n"
+      "  mm1c compile old.mm1 --checkpoint CHECKPOINT --quant int8-experts -o "
+      "new.mm1");
   compileApp
-      ->add_option("CHECKPOINT", compile.model,
-                   "A folder with config.json and safetensors")
+      ->add_option("MODEL", compile.model,
+                   "A checkpoint (a folder with config.json and safetensors), "
+                   "a stage's text (a file .mlir, or - for stdin), or an "
+                   "artifact")
       ->required();
+  compileApp->add_option("--checkpoint", compile.checkpoint,
+                         "The weights, where MODEL is a text or an artifact");
   compileApp->add_option(
       "-o,--output", compile.output,
       "The artifact to make, or the file for --emit (default: stdout)");
@@ -150,6 +158,16 @@ int main(int argc, char **argv) {
       ->add_option("--threads", compile.threads,
                    "Threads to pack weights with (0: all processors)")
       ->capture_default_str();
+  compileApp->add_option(
+      "--fuse", compile.fuse,
+      "Fusions to leave out or to do in any case: -merge-linears,defer-norm");
+  compileApp->add_flag("--explain-fusion", compile.explainFusion,
+                       "Print what is fused and what not, and why, instead of "
+                       "making anything");
+  compileApp
+      ->add_flag("--json", compile.json,
+                 "With --explain-fusion, JSON instead of a table")
+      ->needs("--explain-fusion");
   compileApp->add_option("--schedule", compile.schedule,
                          "Override schedules, e.g. matmul.panels=4");
   compileApp->add_option("--tuning-file", compile.tuningFile,
@@ -207,6 +225,9 @@ int main(int argc, char **argv) {
   if (*compileApp) {
     if (compile.emit == "cuda" && compileApp->count("--target") == 0)
       compile.target = "sm_90a";
+    for (const CLI::Option *option : compileApp->get_options())
+      if (option->count() > 0 && !option->get_lnames().empty())
+        compile.given.push_back(option->get_lnames().front());
     return report(compileCommand(compile));
   }
   if (*referenceApp)

@@ -32,6 +32,8 @@ namespace {
 /// Rows of activations that a matmul's block holds at once.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kWarps = 8;
+/// What a block's columns are a multiple of.
+constexpr int64_t kColumnMultiple = 8;
 /// Output columns of a matmul's block with more rows.
 constexpr int64_t kManyRowsColumns = 128;
 
@@ -247,11 +249,14 @@ int64_t countBlocks(ArrayRef<int64_t> parts, int64_t columnsPerBlock) {
 }
 
 /// Columns of output a block of a matmul with few rows makes: those that leave
-/// the busiest multiprocessor the least to read, and among equals the most.
+/// the busiest multiprocessor the least to read, and among equals the most, as
+/// what stands in front of the matmul is made by every block.
 int64_t columnsPerBlock(ArrayRef<int64_t> parts, int64_t copies,
                         int64_t processors) {
+  int64_t widest = *std::max_element(parts.begin(), parts.end());
   int64_t best = 0, least = 0;
-  for (int64_t each : {64, 48, 32, 24, 16, 8}) {
+  for (int64_t each = llvm::alignTo(widest, kColumnMultiple); each > 0;
+       each -= kColumnMultiple) {
     int64_t blocks = countBlocks(parts, each) * copies;
     int64_t load = llvm::divideCeil(blocks, processors) * each;
     if (!best || load < least) {

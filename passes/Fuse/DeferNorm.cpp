@@ -12,7 +12,7 @@
 // sum rides in the sum of the products, one collective less. Exact but for
 // rounding; source: model-spec 6.3.
 //===----------------------------------------------------------------------===//
-#include "passes/Fuse/Target.h"
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Passes.h"
 
 #include <numeric>
@@ -39,11 +39,22 @@ struct DeferNormPass : impl::DeferNormBase<DeferNormPass> {
   using DeferNormBase::DeferNormBase;
 
   void runOnOperation() override {
+    FusionExplainer explainer("defer-norm", getOperation(), explain);
     for (RMSNormOp norm : llvm::to_vector(getOperation().getOps<RMSNormOp>())) {
       auto maker =
           dyn_cast_or_null<AnchorOpInterface>(norm.getInput().getDefiningOp());
-      if (maker && maker.getRowParts() > 1 && passesAMatrix(norm))
-        defer(norm, maker.getRowParts());
+      if (!maker || maker.getRowParts() <= 1)
+        continue;
+      int64_t parts = maker.getRowParts();
+      std::string what = "{rms_norm} of " + describeOps(maker.getOperation());
+      if (!passesAMatrix(norm)) {
+        explainer.decline(norm.getLoc(), what,
+                          "more than ops linear in rows reads it");
+        continue;
+      }
+      explainer.take(norm.getLoc(), what,
+                     Twine(parts) + " parts of a row go on without the others");
+      defer(norm, parts);
     }
   }
 

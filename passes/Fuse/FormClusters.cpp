@@ -18,6 +18,7 @@
 // one kernel is asked twice, of the interfaces (legal) and the target (able).
 // Idea: XLA's and Inductor's greedy fusion, cut down to what kernels can take.
 //===----------------------------------------------------------------------===//
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
@@ -37,8 +38,9 @@ struct Group {
 
 class ClusterFormer {
 public:
-  ClusterFormer(Block &block, const Target &target, const Bucket &bucket)
-      : block(block), target(target), bucket(bucket) {
+  ClusterFormer(Block &block, const Target &target, const Bucket &bucket,
+                const FusionExplainer &explainer)
+      : block(block), target(target), bucket(bucket), explainer(explainer) {
     unsigned next = 0;
     for (Operation &op : block)
       order[&op] = next++;
@@ -89,7 +91,17 @@ private:
       return order.lookup(a) < order.lookup(b);
     });
     ClusterView view(ops, bucket);
-    return !whyIllegal(view) && !target.accepts(view);
+    std::optional<Refusal> refusal = whyIllegal(view);
+    if (!refusal)
+      refusal = target.accepts(view);
+    std::string what = describeOps(op) + " into " + describeOps(group.members);
+    if (refusal)
+      explainer.decline(op->getLoc(), what,
+                        "'" + refusal->op->getName().getStringRef() +
+                            "': " + refusal->why);
+    else
+      explainer.take(op->getLoc(), what, "in a register");
+    return !refusal;
   }
 
   /// Where in the block an op's cluster stands, as far as it is known.
@@ -176,6 +188,7 @@ private:
   Block &block;
   const Target &target;
   const Bucket &bucket;
+  const FusionExplainer &explainer;
   DenseMap<Operation *, unsigned> order;
   SmallVector<std::unique_ptr<Group>> groups;
   DenseMap<Operation *, Group *> groupOf;
@@ -189,8 +202,9 @@ struct FormClustersPass : impl::FormClustersBase<FormClustersPass> {
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
+    FusionExplainer explainer("form-clusters", getOperation(), explain);
     for (Block &block : getOperation().getBody())
-      ClusterFormer(block, **machine, *bucket).run();
+      ClusterFormer(block, **machine, *bucket, explainer).run();
   }
 };
 

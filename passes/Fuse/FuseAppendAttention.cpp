@@ -34,7 +34,8 @@ struct FuseAppendAttentionPass
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
-    ClusterMerger merger(**machine, *bucket, explain);
+    FusionExplainer explainer("append-attention", getOperation(), explain);
+    ClusterMerger merger(**machine, *bucket, explainer);
     // Takers are of other kinds than producers: merging leaves these in place.
     SmallVector<ClusterOp> producers;
     getOperation().walk([&](ClusterOp cluster) {

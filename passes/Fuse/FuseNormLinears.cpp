@@ -46,7 +46,8 @@ struct FuseNormLinearsPass : impl::FuseNormLinearsBase<FuseNormLinearsPass> {
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
-    ClusterMerger merger(**machine, *bucket, explain);
+    FusionExplainer explainer("norm-linears", getOperation(), explain);
+    ClusterMerger merger(**machine, *bucket, explainer);
     // Takers are of other kinds than producers: merging leaves these in place.
     SmallVector<ClusterOp> producers;
     getOperation().walk([&](ClusterOp cluster) {

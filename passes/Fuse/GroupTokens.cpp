@@ -4,8 +4,11 @@
 // expert, once for all matmuls of a layer. One token meets each of its experts
 // once; then the list is a launch for nothing.
 //===----------------------------------------------------------------------===//
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
+
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::mm1 {
 #define GEN_PASS_DEF_GROUPTOKENS
@@ -21,13 +24,18 @@ struct GroupTokensPass : impl::GroupTokensBase<GroupTokensPass> {
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
+    FusionExplainer explainer("group-tokens", getOperation(), explain);
     int64_t from = (*machine)->facts().groupFromTokens;
-    if (bucket->tokens < from)
-      return;
+    std::string numbers = llvm::formatv(
+        "{0} tokens, and a list pays from {1} on", bucket->tokens, from);
     DenseMap<std::pair<Value, int64_t>, GroupTokensOp> groups;
     getOperation().walk([&](ExpertLinearOp op) {
       if (op.getOrder())
         return;
+      if (bucket->tokens < from)
+        return explainer.decline(op.getLoc(),
+                                 "rows of {expert_linear} by expert", numbers);
+      explainer.take(op.getLoc(), "rows of {expert_linear} by expert", numbers);
       GroupTokensOp &group = groups[{op.getIds(), op.getNumExperts()}];
       if (!group) {
         OpBuilder builder(op);

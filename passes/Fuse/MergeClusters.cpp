@@ -2,20 +2,17 @@
 #include "passes/Fuse/MergeClusters.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
 using llvm::formatv;
 
-std::string mm1::describeOps(ClusterOp cluster) {
-  std::string text;
-  llvm::StringSet<> seen;
-  for (Operation &op : cluster.getBody().front().without_terminator())
-    if (seen.insert(op.getName().stripDialect()).second)
-      text += (text.empty() ? "" : ", ") + op.getName().stripDialect().str();
-  return text;
+/// "{linear, silu}"
+static std::string describeCluster(ClusterOp cluster) {
+  return describeOps(
+      llvm::map_to_vector(cluster.getBody().front().without_terminator(),
+                          [](Operation &op) { return &op; }));
 }
 
 /// Moves the stores of the producer's next states behind `place`: they say what
@@ -48,8 +45,10 @@ bool mm1::readsAs(Operation *op, unsigned operand, ClusterOp producer) {
 }
 
 int64_t ClusterMerger::tasksOf(ClusterOp cluster) const {
-  return target.schedule(ClusterView(cluster, bucket))
-      .countTasks(bucket.tokens, bucket.sequences);
+  ClusterView view(cluster, bucket);
+  ScheduleChoice choice = target.schedule(view);
+  target.fitGrid(view, choice);
+  return choice.countTasks(bucket.tokens, bucket.sequences);
 }
 
 bool ClusterMerger::merge(ClusterOp producer, ArrayRef<ClusterOp> takers) {
@@ -63,15 +62,13 @@ bool ClusterMerger::merge(ClusterOp producer, ArrayRef<ClusterOp> takers) {
       kept.push_back(result);
   std::string gain;
   std::optional<std::string> why = whyNot(producer, takers, kept, gain);
-  if (explain) {
-    std::string takerNames;
-    for (ClusterOp taker : takers)
-      takerNames +=
-          (takerNames.empty() ? "{" : " and {") + describeOps(taker) + "}";
-    emitRemark(producer.getLoc())
-        << "{" << describeOps(producer) << "} into " << takerNames << ": "
-        << (why ? "declined, " + *why : "taken, " + gain);
-  }
+  std::string what = describeCluster(producer);
+  for (auto [i, taker] : llvm::enumerate(takers))
+    what += (i == 0 ? " into " : " and ") + describeCluster(taker);
+  if (why)
+    explainer.decline(producer.getLoc(), what, *why);
+  else
+    explainer.take(producer.getLoc(), what, gain);
   if (why)
     return false;
   for (auto [i, taker] : llvm::enumerate(takers)) {

@@ -12,15 +12,16 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/KernelCost.h"
 
 namespace mlir::mm1 {
 
 class ClusterMerger {
 public:
-  /// \param explain  emit a remark for each decision, with its reason
-  ClusterMerger(const Target &target, const Bucket &bucket, bool explain)
-      : target(target), bucket(bucket), explain(explain) {}
+  ClusterMerger(const Target &target, const Bucket &bucket,
+                const FusionExplainer &explainer)
+      : target(target), bucket(bucket), explainer(explainer) {}
 
   /// Puts what `producer` does in front of what each of `takers` does, which
   /// read its results and stand in the order of the block; true when it was
@@ -37,7 +38,7 @@ private:
 
   const Target &target;
   const Bucket &bucket;
-  bool explain;
+  const FusionExplainer &explainer;
 };
 
 /// The clusters that read the producer's results, in the order of the block.
@@ -46,8 +47,5 @@ SmallVector<ClusterOp> readersOf(ClusterOp producer);
 /// Whether an op inside of a cluster reads a result of `producer` by this
 /// operand.
 bool readsAs(Operation *op, unsigned operand, ClusterOp producer);
-
-/// What a cluster does, for people: "rms_norm", "linear, silu".
-std::string describeOps(ClusterOp cluster);
 
 } // namespace mlir::mm1

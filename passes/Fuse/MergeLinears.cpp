@@ -4,6 +4,7 @@
 // weights but for their width. The target says whether its kernel takes all of
 // them.
 //===----------------------------------------------------------------------===//
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
@@ -53,12 +54,14 @@ struct MergeLinearsPass : impl::MergeLinearsBase<MergeLinearsPass> {
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
+    FusionExplainer explainer("merge-linears", getOperation(), explain);
     for (Block &block : getOperation().getBody())
-      mergeIn(block, **machine, *bucket);
+      mergeIn(block, **machine, *bucket, explainer);
   }
 
 private:
-  void mergeIn(Block &block, const Target &target, const Bucket &bucket) {
+  void mergeIn(Block &block, const Target &target, const Bucket &bucket,
+               const FusionExplainer &explainer) {
     // Groups grow into their first op's place. A full group is closed: the next
     // op of its kind starts another.
     std::map<SmallVector<void *>, MatmulOpInterface> open;
@@ -69,22 +72,42 @@ private:
       auto [found, isNew] = open.try_emplace(mergeKey(matmul), matmul);
       if (isNew)
         continue;
-      if (Operation *merged = merge(found->second, matmul, target, bucket))
-        found->second = cast<MatmulOpInterface>(merged);
+      Location at = matmul.getLoc();
+      std::string what = describe(found->second) + " and " + describe(matmul);
+      std::string why;
+      Operation *merged = merge(found->second, matmul, target, bucket, why);
+      if (merged)
+        explainer.take(at, what, "they read the same rows");
       else
-        found->second = matmul;
+        explainer.decline(at, what, why);
+      found->second = merged ? cast<MatmulOpInterface>(merged) : matmul;
     }
   }
 
-  /// One op for both at the first one's place, or null when that cannot be.
+  /// "linear of 6144"
+  static std::string describe(MatmulOpInterface matmul) {
+    std::string text = matmul->getName().stripDialect().str() + " of ";
+    for (auto [i, type] : llvm::enumerate(matmul->getResultTypes()))
+      text += (i == 0 ? "" : " + ") +
+              std::to_string(cast<RankedTensorType>(type).getShape().back());
+    return text;
+  }
+
+  /// One op for both at the first one's place, or null and `why` when that
+  /// cannot be.
   Operation *merge(MatmulOpInterface first, MatmulOpInterface second,
-                   const Target &target, const Bucket &bucket) {
-    if (first.getMatrices().size() + second.getMatrices().size() > maxWeights)
+                   const Target &target, const Bucket &bucket,
+                   std::string &why) {
+    if (first.getMatrices().size() + second.getMatrices().size() > maxWeights) {
+      why = "one op has at most " + std::to_string(maxWeights) + " weights";
       return nullptr;
+    }
     auto isReady = [&](Value value) { return reaches(value, first); };
     if (!llvm::all_of(second.getMatrices(), isReady) ||
-        !llvm::all_of(second.getMatrixScales(), isReady))
+        !llvm::all_of(second.getMatrixScales(), isReady)) {
+      why = "a weight of the second is made behind the first";
       return nullptr;
+    }
     for (Value value : second.getMatrices())
       hoist(value, first);
     for (Value value : second.getMatrixScales())
@@ -94,7 +117,8 @@ private:
         builder, builder.getFusedLoc({first->getLoc(), second->getLoc()}),
         second);
     Operation *alone[] = {merged};
-    if (target.accepts(ClusterView(alone, bucket))) {
+    if (auto refusal = target.accepts(ClusterView(alone, bucket))) {
+      why = refusal->why;
       merged->erase();
       return nullptr;
     }

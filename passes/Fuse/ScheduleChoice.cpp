@@ -53,10 +53,19 @@ DictionaryAttr ScheduleChoice::toAttribute(MLIRContext *context) const {
     add(name, value);
   add("tasks", tasks);
   add(knob::kPer, per);
-  StringRef counted = unit == CountedBy::One      ? "one"
-                      : unit == CountedBy::Tokens ? "tokens"
-                                                  : "sequences";
   attributes.push_back(
-      builder.getNamedAttr("unit", builder.getStringAttr(counted)));
+      builder.getNamedAttr("unit", builder.getStringAttr(spell(unit))));
   return builder.getDictionaryAttr(attributes);
+}
+
+StringRef mm1::spell(CountedBy unit) {
+  switch (unit) {
+  case CountedBy::One:
+    return "one";
+  case CountedBy::Tokens:
+    return "tokens";
+  case CountedBy::Sequences:
+    return "sequences";
+  }
+  llvm_unreachable("unknown unit");
 }

@@ -50,4 +50,7 @@ struct ScheduleChoice {
   DictionaryAttr toAttribute(MLIRContext *context) const;
 };
 
+/// "one", "tokens", "sequences"
+StringRef spell(CountedBy unit);
+
 } // namespace mlir::mm1

@@ -20,6 +20,7 @@
 //
 // Idea: Flash-Decoding (Dao et al. 2023).
 //===----------------------------------------------------------------------===//
+#include "passes/Fuse/ExplainFusion.h"
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
@@ -65,31 +66,36 @@ struct SplitAttentionPass : impl::SplitAttentionBase<SplitAttentionPass> {
     FailureOr<Bucket> bucket = Bucket::of(getOperation());
     if (failed(machine) || failed(bucket))
       return signalPassFailure();
+    FusionExplainer explainer("split-attention", getOperation(), explain);
     SmallVector<SoftmaxAttentionOp> ops;
     getOperation().walk([&](SoftmaxAttentionOp op) { ops.push_back(op); });
     for (SoftmaxAttentionOp op : ops)
-      run(op, (*machine)->facts(), *bucket);
+      run(op, (*machine)->facts(), *bucket, explainer);
   }
 
   void run(SoftmaxAttentionOp op, const TargetFacts &facts,
-           const Bucket &bucket) {
+           const Bucket &bucket, const FusionExplainer &explainer) {
+    constexpr StringLiteral what = "{softmax_attention} into spans";
+    auto decline = [&](const Twine &why) {
+      explainer.decline(op.getLoc(), what, why);
+    };
     auto cache = cast<RankedTensorType>(op.getCache().getType());
     Spans spans =
         chooseSpans(facts, maxContext, cache.getDimSize(3), op.getSpanTokens());
     if (spans.count == 1)
-      return say(op, "declined, one span holds the longest context");
+      return decline("one holds a context of " + Twine(maxContext) + " tokens");
     if (spans.cut == SpanCut::Fixed)
       op.setSpanTokens(spans.tokens);
     if (!split)
-      return say(op, "declined, it is switched off");
+      return decline("it is switched off");
     if (!bucket.hasOneTokenEach())
-      return say(op, "declined, many tokens are tasks enough");
-    say(op, spans.cut == SpanCut::Fixed
-                ? formatv("taken, {0} spans of {1} tokens", spans.count,
-                          spans.tokens)
-                      .str()
-                : formatv("taken, {0} spans of equally many pages", spans.count)
-                      .str());
+      return decline("the tokens of a sequence are tasks enough");
+    explainer.take(
+        op.getLoc(), what,
+        spans.cut == SpanCut::Fixed
+            ? formatv("at most {0}, of {1} tokens", spans.count, spans.tokens)
+                  .str()
+            : formatv("at most {0}, of equally many pages", spans.count).str());
     splitInto(op, spans);
   }
 
@@ -112,11 +118,6 @@ struct SplitAttentionPass : impl::SplitAttentionBase<SplitAttentionPass> {
                                 partials.getStats(), partials.getWeighted());
     op.replaceAllUsesWith(merged.getOut());
     op.erase();
-  }
-
-  void say(SoftmaxAttentionOp op, StringRef what) {
-    if (explain)
-      op.emitRemark() << "into spans: " << what;
   }
 };
 

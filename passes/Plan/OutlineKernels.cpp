@@ -50,10 +50,10 @@ KernelOutliner::KernelOutliner(ModuleOp module, KernelModuleOp kernels)
 
 KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
   OpBuilder builder(module.getContext());
-  // A kernel serves many places: it has no place of its own.
-  auto kernel = KernelOp::create(builder, UnknownLoc::get(module.getContext()),
-                                 "", kernels.getSymName(), ArrayAttr(),
-                                 DenseI32ArrayAttr(), /*waits=*/false);
+  // A kernel serves many places; errors name the first.
+  auto kernel =
+      KernelOp::create(builder, cluster.getLoc(), "", kernels.getSymName(),
+                       ArrayAttr(), DenseI32ArrayAttr(), /*waits=*/false);
   Block &block = kernel.getBody().emplaceBlock();
   IRMapping map;
   for (Value input : cluster.getInputs())
@@ -64,7 +64,6 @@ KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
   builder.setInsertionPointToStart(&block);
   auto clone = cast<mm1::ClusterOp>(builder.clone(*cluster, map));
   clone->setOperands(block.getArguments());
-  clone->walk([&](Operation *op) { op->setLoc(kernel.getLoc()); });
 
   std::string text;
   llvm::raw_string_ostream stream(text);

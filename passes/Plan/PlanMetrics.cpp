@@ -30,6 +30,16 @@ int64_t plan::stateUnits(mm1::StateOp state, LimitsOp limits) {
              : limits.getPages() + limits.getSparePages();
 }
 
+/// The entry that decodes one sequence, or null.
+static EntryOp smallestDecode(ModuleOp module) {
+  EntryOp smallest;
+  for (EntryOp entry : module.getOps<EntryOp>())
+    if (entry.getKind() == EntryKind::Decode &&
+        (!smallest || entry.getTokens() < smallest.getTokens()))
+      smallest = entry;
+  return smallest;
+}
+
 PlanMetrics plan::planMetrics(ModuleOp module) {
   PlanMetrics metrics;
   LimitsOp limits = getLimits(module);
@@ -50,9 +60,7 @@ PlanMetrics plan::planMetrics(ModuleOp module) {
     else
       metrics.kvBytesPerToken += unit / state.getStateType().getDimSize(3);
   }
-  for (EntryOp entry : module.getOps<EntryOp>()) {
-    if (entry.getKind() != EntryKind::Decode || entry.getTokens() != 1)
-      continue;
+  if (EntryOp entry = smallestDecode(module)) {
     for (Operation &op : entry.getBody().front()) {
       metrics.collectivesPerToken += isa<CollectiveOp>(op);
       metrics.copiesPerToken += isa<CopyOp>(op);
@@ -65,7 +73,7 @@ PlanMetrics plan::planMetrics(ModuleOp module) {
       for (auto [i, arg] : llvm::enumerate(launch.getArgs()))
         if (auto weight = arg.getDefiningOp<WeightRefOp>())
           metrics.weightBytesPerToken[classOf(weight.getWeight()).str()] +=
-              weightBytesRead(kernel, i, entry.getTokens());
+              weightBytesRead(kernel, i, /*tokens=*/1);
     }
   }
   return metrics;

@@ -5,9 +5,9 @@
 //       kernels = 14 : i64, launches_per_token = 23 : i64,
 //       weight_bytes_per_token = {attention = 98304 : i64, ...}, ...}}
 //
-// "Per token" is one decode step of one sequence, up to its candidates: entry
-// decode_1. Weight bytes are what kernels read at most; that is the bound on
-// speed when memory is.
+// "Per token" is one decode step of one sequence, up to its candidates: the
+// smallest entry that decodes. Weight bytes are what kernels read at most; that
+// is the bound on speed when memory is.
 //===----------------------------------------------------------------------===//
 #pragma once
 

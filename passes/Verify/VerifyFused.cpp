@@ -1,4 +1,4 @@
-//===- VerifyFused.cpp - What the fuse phase promises --------------------------===//
+//===- VerifyFused.cpp - What the fuse phase promises ---------------------===//
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
 
@@ -52,7 +52,48 @@ private:
     if (!cluster.getSchedule())
       return cluster.emitOpError(
           "has no schedule (mm1-schedule-clusters sets it)");
+    return verifySchedule(cluster, bucket);
+  }
+
+  /// Knobs may be chosen freely among those of the target's kernel; the grid
+  /// follows from them.
+  LogicalResult verifySchedule(ClusterOp cluster, const Bucket &bucket) const {
+    ClusterView view(cluster, bucket);
+    ScheduleChoice fitting = machine->schedule(view);
+    DictionaryAttr written = *cluster.getSchedule();
+    for (NamedAttribute entry : written) {
+      StringRef name = entry.getName();
+      if (name == "unit" || name == "tasks")
+        continue;
+      auto value = dyn_cast<IntegerAttr>(entry.getValue());
+      if (!fitting.get(name))
+        return refuse(cluster, fitting)
+               << ", which has a knob '" << name << "' that they have not";
+      if (!value || value.getInt() < 1)
+        return refuse(cluster, fitting)
+               << ", where '" << name << "' is no positive number";
+      fitting.set(name, value.getInt());
+    }
+    machine->fitGrid(view, fitting);
+    DictionaryAttr wanted = fitting.toAttribute(cluster.getContext());
+    for (NamedAttribute entry : written)
+      if (wanted.get(entry.getName()) != entry.getValue())
+        return refuse(cluster, fitting)
+               << ", where '" << entry.getName().getValue() << "' does not fit";
+    for (StringRef name : {"tasks", "unit", "per"})
+      if (!written.get(name))
+        return refuse(cluster, fitting) << ", which lacks '" << name << "'";
     return success();
+  }
+
+  /// "expects a schedule of this cluster's kernels like {...}, found {...}"
+  InFlightDiagnostic refuse(ClusterOp cluster,
+                            const ScheduleChoice &fitting) const {
+    InFlightDiagnostic diag = cluster.emitOpError();
+    diag << "expects a schedule of " << machine->name() << " kernels like "
+         << fitting.toAttribute(cluster.getContext()) << ", found "
+         << *cluster.getSchedule();
+    return diag;
   }
 
   const Target *machine = nullptr;

@@ -16,13 +16,13 @@
 // MM1: mm1.all_reduce
 
 // Collectives over one rank fold away, and what nobody reads goes.
-// SHARDED: module attributes {mm1.ranks = 1 : i64}
+// SHARDED: module attributes {mm1.ranks = 1 : i64, mm1.stage = "sharded"}
 // SHARDED-LABEL: func.func @decode
 // SHARDED-NOT: mm1.all_reduce
 // SHARDED-NOT: mm1.silu %{{.*}} : tensor<?x4xf32>
 // SHARDED: return
 
-// QUANTIZED: module attributes {mm1.ranks = 1 : i64, mm1.scheme = "int8-experts"}
+// QUANTIZED: module attributes {mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", mm1.stage = "quantized"}
 // QUANTIZED: mm1.weight @w1.scale
 // QUANTIZED: func.func @decode
 // QUANTIZED: mm1.expert_linear {{.*}} scales

@@ -1,197 +1,237 @@
-module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts"} {
-  mm1.weight @embed_tokens : tensor<96x32xbf16> = <sources = [#mm1.source<"model.embed_tokens.weight" : tensor<96x32xbf16>>], steps = []>
-  mm1.weight @rope.inv_freq : tensor<4xf32> = <sources = [], steps = [#mm1.rope_frequencies<theta = 1.000000e+07 : f64, width = 8>]>
-  mm1.weight @layers.0.input_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.0.input_layernorm.weight" : tensor<32xbf16>>], steps = []>
-  mm1.weight @layers.0.qkv : tensor<192x32xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.qkv_proj.weight" : tensor<192x32xbf16>>], steps = []>
-  mm1.weight @layers.0.output_gate : tensor<64x32xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.output_gate.weight" : tensor<64x32xbf16>>], steps = []>
-  mm1.weight @layers.0.slopes : tensor<4xf32> = <sources = [], steps = [#mm1.lightning_slopes<heads = 4, layer = 0, layers = 2, rule = interleaved, factor = published>]>
-  mm1.state recurrent @layers.0.lightning : tensor<?x4x16x16xf32>
-  mm1.weight @layers.0.norm : tensor<64xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.norm.weight" : tensor<64xbf16>>], steps = []>
-  mm1.weight @layers.0.out_proj : tensor<32x64xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.out_proj.weight" : tensor<32x64xbf16>>], steps = []>
-  mm1.weight @layers.0.post_attention_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.0.post_attention_layernorm.weight" : tensor<32xbf16>>], steps = []>
-  mm1.weight @layers.0.router : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.gate.weight" : tensor<2x32xf32>>], steps = []>
-  mm1.weight @layers.0.experts.w1 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.0.experts.w1.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @layers.0.experts.w3 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.0.experts.w3.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @layers.0.experts.w2 : tensor<2x32x48xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.0.experts.w2.scale : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @layers.1.input_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.1.input_layernorm.weight" : tensor<32xbf16>>], steps = []>
-  mm1.weight @layers.1.q : tensor<64x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.q_proj.weight" : tensor<64x32xbf16>>], steps = []>
-  mm1.weight @layers.1.k : tensor<32x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.k_proj.weight" : tensor<32x32xbf16>>], steps = []>
-  mm1.weight @layers.1.v : tensor<32x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.v_proj.weight" : tensor<32x32xbf16>>], steps = []>
-  mm1.state kv_pages @layers.1.kv : tensor<?x2x2x64x16xbf16>
-  mm1.weight @layers.1.o : tensor<32x64xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.o_proj.weight" : tensor<32x64xbf16>>], steps = []>
-  mm1.weight @layers.1.post_attention_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.1.post_attention_layernorm.weight" : tensor<32xbf16>>], steps = []>
-  mm1.weight @layers.1.router : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.gate.weight" : tensor<2x32xf32>>], steps = []>
-  mm1.weight @layers.1.experts.w1 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.1.experts.w1.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @layers.1.experts.w3 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.1.experts.w3.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @layers.1.experts.w2 : tensor<2x32x48xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]>
-  mm1.weight @layers.1.experts.w2.scale : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]>
-  mm1.weight @norm : tensor<32xbf16> = <sources = [#mm1.source<"model.norm.weight" : tensor<32xbf16>>], steps = []>
-  mm1.weight @lm_head : tensor<96x32xbf16> = <sources = [#mm1.source<"lm_head.weight" : tensor<96x32xbf16>>], steps = []>
+#loc28 = loc(unknown)
+module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", mm1.stage = "quantized"} {
+  mm1.weight @embed_tokens : tensor<96x32xbf16> = <sources = [#mm1.source<"model.embed_tokens.weight" : tensor<96x32xbf16>>], steps = []> loc(#loc1)
+  mm1.weight @rope.inv_freq : tensor<4xf32> = <sources = [], steps = [#mm1.rope_frequencies<theta = 1.000000e+07 : f64, width = 8>]> loc(#loc2)
+  mm1.weight @layers.0.input_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.0.input_layernorm.weight" : tensor<32xbf16>>], steps = []> loc(#loc3)
+  mm1.weight @layers.0.qkv : tensor<192x32xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.qkv_proj.weight" : tensor<192x32xbf16>>], steps = []> loc(#loc4)
+  mm1.weight @layers.0.output_gate : tensor<64x32xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.output_gate.weight" : tensor<64x32xbf16>>], steps = []> loc(#loc5)
+  mm1.weight @layers.0.slopes : tensor<4xf32> = <sources = [], steps = [#mm1.lightning_slopes<heads = 4, layer = 0, layers = 2, rule = interleaved, factor = published>]> loc(#loc6)
+  mm1.state recurrent @layers.0.lightning : tensor<?x4x16x16xf32> loc(#loc6)
+  mm1.weight @layers.0.norm : tensor<64xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.norm.weight" : tensor<64xbf16>>], steps = []> loc(#loc7)
+  mm1.weight @layers.0.out_proj : tensor<32x64xbf16> = <sources = [#mm1.source<"model.layers.0.self_attn.out_proj.weight" : tensor<32x64xbf16>>], steps = []> loc(#loc8)
+  mm1.weight @layers.0.post_attention_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.0.post_attention_layernorm.weight" : tensor<32xbf16>>], steps = []> loc(#loc9)
+  mm1.weight @layers.0.router : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.gate.weight" : tensor<2x32xf32>>], steps = []> loc(#loc10)
+  mm1.weight @layers.0.experts.w1 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc11)
+  mm1.weight @layers.0.experts.w1.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc11)
+  mm1.weight @layers.0.experts.w3 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc12)
+  mm1.weight @layers.0.experts.w3.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc12)
+  mm1.weight @layers.0.experts.w2 : tensor<2x32x48xi8> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc13)
+  mm1.weight @layers.0.experts.w2.scale : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.0.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.0.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc13)
+  mm1.weight @layers.1.input_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.1.input_layernorm.weight" : tensor<32xbf16>>], steps = []> loc(#loc14)
+  mm1.weight @layers.1.q : tensor<64x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.q_proj.weight" : tensor<64x32xbf16>>], steps = []> loc(#loc15)
+  mm1.weight @layers.1.k : tensor<32x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.k_proj.weight" : tensor<32x32xbf16>>], steps = []> loc(#loc16)
+  mm1.weight @layers.1.v : tensor<32x32xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.v_proj.weight" : tensor<32x32xbf16>>], steps = []> loc(#loc17)
+  mm1.state kv_pages @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
+  mm1.weight @layers.1.o : tensor<32x64xbf16> = <sources = [#mm1.source<"model.layers.1.self_attn.o_proj.weight" : tensor<32x64xbf16>>], steps = []> loc(#loc19)
+  mm1.weight @layers.1.post_attention_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.1.post_attention_layernorm.weight" : tensor<32xbf16>>], steps = []> loc(#loc20)
+  mm1.weight @layers.1.router : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.gate.weight" : tensor<2x32xf32>>], steps = []> loc(#loc21)
+  mm1.weight @layers.1.experts.w1 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc22)
+  mm1.weight @layers.1.experts.w1.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w1.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w1.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc22)
+  mm1.weight @layers.1.experts.w3 : tensor<2x48x32xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc23)
+  mm1.weight @layers.1.experts.w3.scale : tensor<2x48xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w3.weight" : tensor<48x32xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w3.weight" : tensor<48x32xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc23)
+  mm1.weight @layers.1.experts.w2 : tensor<2x32x48xi8> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize<int8_rows>]> loc(#loc24)
+  mm1.weight @layers.1.experts.w2.scale : tensor<2x32xf32> = <sources = [#mm1.source<"model.layers.1.block_sparse_moe.experts.0.w2.weight" : tensor<32x48xbf16>>, #mm1.source<"model.layers.1.block_sparse_moe.experts.1.w2.weight" : tensor<32x48xbf16>>], steps = [#mm1.stack, #mm1.quantize_scales<int8_rows>]> loc(#loc24)
+  mm1.weight @norm : tensor<32xbf16> = <sources = [#mm1.source<"model.norm.weight" : tensor<32xbf16>>], steps = []> loc(#loc25)
+  mm1.weight @lm_head : tensor<96x32xbf16> = <sources = [#mm1.source<"lm_head.weight" : tensor<96x32xbf16>>], steps = []> loc(#loc26)
   func.func @decode(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "decode"} {
-    %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16>
-    %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16>
-    %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32>
-    %cos, %sin = mm1.rope_angles %arg1, %2 : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
-    %3 = mm1.load_weight @layers.0.input_layernorm : tensor<32xbf16>
-    %4 = mm1.rms_norm %1, %3 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16>
-    %6 = mm1.linear %4 weights(%5) : (tensor<?x32xbf16>, tensor<192x32xbf16>) -> tensor<?x192xbf16>
-    %7 = mm1.silu %6 : tensor<?x192xbf16>
-    %8 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16>
-    %9 = mm1.linear %4 weights(%8) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16>
-    %10 = mm1.load_weight @layers.0.slopes : tensor<4xf32>
-    %11 = mm1.load_state @layers.0.lightning : tensor<?x4x16x16xf32>
-    %out, %nextState = mm1.lightning_attention %7, %10, %11 batch(%arg3, %arg2, %arg1) : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>)
-    mm1.store_state %nextState, @layers.0.lightning : tensor<?x4x16x16xf32>
-    %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16>
-    %13 = mm1.rms_norm %out, %12 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
-    %14 = mm1.sigmoid_gate %13, %9 : tensor<?x64xbf16>
-    %15 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16>
-    %16 = mm1.linear %14 weights(%15) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
-    %17 = mm1.residual %4, %16 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %18 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16>
-    %19 = mm1.rms_norm %17, %18 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
-    %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
-    %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8>
-    %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32>
-    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8>
-    %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32>
-    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %28 = mm1.silu %24 : tensor<?x1x48xbf16>
-    %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16>
-    %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8>
-    %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32>
-    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
-    %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-    %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
-    %36 = mm1.rms_norm %34, %35 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %37 = mm1.load_weight @layers.1.q : tensor<64x32xbf16>
-    %38 = mm1.linear %36 weights(%37) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16>
-    %39 = mm1.load_weight @layers.1.k : tensor<32x32xbf16>
-    %40 = mm1.linear %36 weights(%39) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16>
-    %41 = mm1.load_weight @layers.1.v : tensor<32x32xbf16>
-    %42 = mm1.linear %36 weights(%41) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16>
-    %43 = mm1.rope %38, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-    %44 = mm1.rope %40, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
-    %45 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %46 = mm1.cache_append %44, %42, %45 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
-    mm1.store_state %46, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %47 = mm1.softmax_attention %43, %46 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
-    %48 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
-    %49 = mm1.linear %47 weights(%48) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
-    %50 = mm1.residual %36, %49 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %51 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16>
-    %52 = mm1.rms_norm %50, %51 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
-    %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
-    %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8>
-    %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32>
-    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8>
-    %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32>
-    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %61 = mm1.silu %57 : tensor<?x1x48xbf16>
-    %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16>
-    %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8>
-    %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32>
-    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
-    %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-    %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    return %67 : tensor<?x32xbf16>
-  }
+    %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16> loc(#loc29)
+    %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16> loc(#loc29)
+    %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32> loc(#loc2)
+    %cos, %sin = mm1.rope_angles %arg1, %2 : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) loc(#loc2)
+    %3 = mm1.load_weight @layers.0.input_layernorm : tensor<32xbf16> loc(#loc30)
+    %4 = mm1.rms_norm %1, %3 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc30)
+    %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16> loc(#loc6)
+    %6 = mm1.linear %4 weights(%5) : (tensor<?x32xbf16>, tensor<192x32xbf16>) -> tensor<?x192xbf16> loc(#loc6)
+    %7 = mm1.silu %6 : tensor<?x192xbf16> loc(#loc6)
+    %8 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16> loc(#loc6)
+    %9 = mm1.linear %4 weights(%8) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16> loc(#loc6)
+    %10 = mm1.load_weight @layers.0.slopes : tensor<4xf32> loc(#loc6)
+    %11 = mm1.load_state @layers.0.lightning : tensor<?x4x16x16xf32> loc(#loc6)
+    %out, %nextState = mm1.lightning_attention %7, %10, %11 batch(%arg3, %arg2, %arg1) : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>) loc(#loc6)
+    mm1.store_state %nextState, @layers.0.lightning : tensor<?x4x16x16xf32> loc(#loc6)
+    %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16> loc(#loc6)
+    %13 = mm1.rms_norm %out, %12 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16> loc(#loc6)
+    %14 = mm1.sigmoid_gate %13, %9 : tensor<?x64xbf16> loc(#loc6)
+    %15 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16> loc(#loc6)
+    %16 = mm1.linear %14 weights(%15) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16> loc(#loc6)
+    %17 = mm1.residual %4, %16 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc6)
+    %18 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16> loc(#loc31)
+    %19 = mm1.rms_norm %17, %18 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc31)
+    %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32> loc(#loc32)
+    %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32> loc(#loc32)
+    %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32> loc(#loc32)
+    %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8> loc(#loc32)
+    %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32> loc(#loc32)
+    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc32)
+    %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8> loc(#loc32)
+    %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32> loc(#loc32)
+    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc32)
+    %28 = mm1.silu %24 : tensor<?x1x48xbf16> loc(#loc32)
+    %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16> loc(#loc32)
+    %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8> loc(#loc32)
+    %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32> loc(#loc32)
+    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16> loc(#loc32)
+    %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16> loc(#loc32)
+    %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc32)
+    %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16> loc(#loc33)
+    %36 = mm1.rms_norm %34, %35 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc33)
+    %37 = mm1.load_weight @layers.1.q : tensor<64x32xbf16> loc(#loc18)
+    %38 = mm1.linear %36 weights(%37) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16> loc(#loc18)
+    %39 = mm1.load_weight @layers.1.k : tensor<32x32xbf16> loc(#loc18)
+    %40 = mm1.linear %36 weights(%39) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %41 = mm1.load_weight @layers.1.v : tensor<32x32xbf16> loc(#loc18)
+    %42 = mm1.linear %36 weights(%41) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %43 = mm1.rope %38, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16> loc(#loc18)
+    %44 = mm1.rope %40, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16> loc(#loc18)
+    %45 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
+    %46 = mm1.cache_append %44, %42, %45 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> loc(#loc18)
+    mm1.store_state %46, @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
+    %47 = mm1.softmax_attention %43, %46 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> loc(#loc18)
+    %48 = mm1.load_weight @layers.1.o : tensor<32x64xbf16> loc(#loc18)
+    %49 = mm1.linear %47 weights(%48) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %50 = mm1.residual %36, %49 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc18)
+    %51 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16> loc(#loc34)
+    %52 = mm1.rms_norm %50, %51 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc34)
+    %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32> loc(#loc35)
+    %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32> loc(#loc35)
+    %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32> loc(#loc35)
+    %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8> loc(#loc35)
+    %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32> loc(#loc35)
+    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc35)
+    %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8> loc(#loc35)
+    %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32> loc(#loc35)
+    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc35)
+    %61 = mm1.silu %57 : tensor<?x1x48xbf16> loc(#loc35)
+    %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16> loc(#loc35)
+    %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8> loc(#loc35)
+    %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32> loc(#loc35)
+    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16> loc(#loc35)
+    %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16> loc(#loc35)
+    %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc35)
+    return %67 : tensor<?x32xbf16> loc(#loc27)
+  } loc(#loc27)
   func.func @prefill(%arg0: tensor<?xi32> {mm1.name = "tokens"}, %arg1: tensor<?xi32> {mm1.name = "positions"}, %arg2: tensor<?xi32> {mm1.name = "starts"}, %arg3: tensor<?xi32> {mm1.name = "slots"}, %arg4: tensor<?x?xi32> {mm1.name = "pages"}) -> (tensor<?x32xbf16> {mm1.name = "hidden"}) attributes {mm1.entry = "prefill"} {
-    %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16>
-    %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16>
-    %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32>
-    %cos, %sin = mm1.rope_angles %arg1, %2 : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
-    %3 = mm1.load_weight @layers.0.input_layernorm : tensor<32xbf16>
-    %4 = mm1.rms_norm %1, %3 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16>
-    %6 = mm1.linear %4 weights(%5) : (tensor<?x32xbf16>, tensor<192x32xbf16>) -> tensor<?x192xbf16>
-    %7 = mm1.silu %6 : tensor<?x192xbf16>
-    %8 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16>
-    %9 = mm1.linear %4 weights(%8) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16>
-    %10 = mm1.load_weight @layers.0.slopes : tensor<4xf32>
-    %11 = mm1.load_state @layers.0.lightning : tensor<?x4x16x16xf32>
-    %out, %nextState = mm1.lightning_attention %7, %10, %11 batch(%arg3, %arg2, %arg1) : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>)
-    mm1.store_state %nextState, @layers.0.lightning : tensor<?x4x16x16xf32>
-    %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16>
-    %13 = mm1.rms_norm %out, %12 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
-    %14 = mm1.sigmoid_gate %13, %9 : tensor<?x64xbf16>
-    %15 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16>
-    %16 = mm1.linear %14 weights(%15) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
-    %17 = mm1.residual %4, %16 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %18 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16>
-    %19 = mm1.rms_norm %17, %18 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32>
-    %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
-    %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8>
-    %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32>
-    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8>
-    %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32>
-    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %28 = mm1.silu %24 : tensor<?x1x48xbf16>
-    %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16>
-    %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8>
-    %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32>
-    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
-    %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-    %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16>
-    %36 = mm1.rms_norm %34, %35 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %37 = mm1.load_weight @layers.1.q : tensor<64x32xbf16>
-    %38 = mm1.linear %36 weights(%37) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16>
-    %39 = mm1.load_weight @layers.1.k : tensor<32x32xbf16>
-    %40 = mm1.linear %36 weights(%39) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16>
-    %41 = mm1.load_weight @layers.1.v : tensor<32x32xbf16>
-    %42 = mm1.linear %36 weights(%41) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16>
-    %43 = mm1.rope %38, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16>
-    %44 = mm1.rope %40, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16>
-    %45 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %46 = mm1.cache_append %44, %42, %45 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
-    mm1.store_state %46, @layers.1.kv : tensor<?x2x2x64x16xbf16>
-    %47 = mm1.softmax_attention %43, %46 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
-    %48 = mm1.load_weight @layers.1.o : tensor<32x64xbf16>
-    %49 = mm1.linear %47 weights(%48) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16>
-    %50 = mm1.residual %36, %49 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    %51 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16>
-    %52 = mm1.rms_norm %50, %51 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32>
-    %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32>
-    %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32>
-    %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8>
-    %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32>
-    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8>
-    %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32>
-    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16>
-    %61 = mm1.silu %57 : tensor<?x1x48xbf16>
-    %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16>
-    %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8>
-    %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32>
-    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16>
-    %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16>
-    %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16>
-    return %67 : tensor<?x32xbf16>
-  }
+    %0 = mm1.load_weight @embed_tokens : tensor<96x32xbf16> loc(#loc29)
+    %1 = mm1.embedding %arg0, %0 : (tensor<?xi32>, tensor<96x32xbf16>) -> tensor<?x32xbf16> loc(#loc29)
+    %2 = mm1.load_weight @rope.inv_freq : tensor<4xf32> loc(#loc2)
+    %cos, %sin = mm1.rope_angles %arg1, %2 : (tensor<?xi32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) loc(#loc2)
+    %3 = mm1.load_weight @layers.0.input_layernorm : tensor<32xbf16> loc(#loc30)
+    %4 = mm1.rms_norm %1, %3 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc30)
+    %5 = mm1.load_weight @layers.0.qkv : tensor<192x32xbf16> loc(#loc6)
+    %6 = mm1.linear %4 weights(%5) : (tensor<?x32xbf16>, tensor<192x32xbf16>) -> tensor<?x192xbf16> loc(#loc6)
+    %7 = mm1.silu %6 : tensor<?x192xbf16> loc(#loc6)
+    %8 = mm1.load_weight @layers.0.output_gate : tensor<64x32xbf16> loc(#loc6)
+    %9 = mm1.linear %4 weights(%8) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16> loc(#loc6)
+    %10 = mm1.load_weight @layers.0.slopes : tensor<4xf32> loc(#loc6)
+    %11 = mm1.load_state @layers.0.lightning : tensor<?x4x16x16xf32> loc(#loc6)
+    %out, %nextState = mm1.lightning_attention %7, %10, %11 batch(%arg3, %arg2, %arg1) : (tensor<?x192xbf16>, tensor<4xf32>, tensor<?x4x16x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) -> (tensor<?x64xbf16>, tensor<?x4x16x16xf32>) loc(#loc6)
+    mm1.store_state %nextState, @layers.0.lightning : tensor<?x4x16x16xf32> loc(#loc6)
+    %12 = mm1.load_weight @layers.0.norm : tensor<64xbf16> loc(#loc6)
+    %13 = mm1.rms_norm %out, %12 eps = 9.9999999999999995E-7 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16> loc(#loc6)
+    %14 = mm1.sigmoid_gate %13, %9 : tensor<?x64xbf16> loc(#loc6)
+    %15 = mm1.load_weight @layers.0.out_proj : tensor<32x64xbf16> loc(#loc6)
+    %16 = mm1.linear %14 weights(%15) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16> loc(#loc6)
+    %17 = mm1.residual %4, %16 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc6)
+    %18 = mm1.load_weight @layers.0.post_attention_layernorm : tensor<32xbf16> loc(#loc31)
+    %19 = mm1.rms_norm %17, %18 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc31)
+    %20 = mm1.load_weight @layers.0.router : tensor<2x32xf32> loc(#loc32)
+    %21 = mm1.linear %19 weights(%20) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32> loc(#loc32)
+    %ids, %weights = mm1.router %21 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32> loc(#loc32)
+    %22 = mm1.load_weight @layers.0.experts.w1 : tensor<2x48x32xi8> loc(#loc32)
+    %23 = mm1.load_weight @layers.0.experts.w1.scale : tensor<2x48xf32> loc(#loc32)
+    %24 = mm1.expert_linear %19, %ids weights(%22) scales(%23) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc32)
+    %25 = mm1.load_weight @layers.0.experts.w3 : tensor<2x48x32xi8> loc(#loc32)
+    %26 = mm1.load_weight @layers.0.experts.w3.scale : tensor<2x48xf32> loc(#loc32)
+    %27 = mm1.expert_linear %19, %ids weights(%25) scales(%26) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc32)
+    %28 = mm1.silu %24 : tensor<?x1x48xbf16> loc(#loc32)
+    %29 = mm1.mul %28, %27 : tensor<?x1x48xbf16> loc(#loc32)
+    %30 = mm1.load_weight @layers.0.experts.w2 : tensor<2x32x48xi8> loc(#loc32)
+    %31 = mm1.load_weight @layers.0.experts.w2.scale : tensor<2x32xf32> loc(#loc32)
+    %32 = mm1.expert_linear %29, %ids weights(%30) scales(%31) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16> loc(#loc32)
+    %33 = mm1.combine %32, %weights : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16> loc(#loc32)
+    %34 = mm1.residual %19, %33 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc32)
+    %35 = mm1.load_weight @layers.1.input_layernorm : tensor<32xbf16> loc(#loc33)
+    %36 = mm1.rms_norm %34, %35 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc33)
+    %37 = mm1.load_weight @layers.1.q : tensor<64x32xbf16> loc(#loc18)
+    %38 = mm1.linear %36 weights(%37) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16> loc(#loc18)
+    %39 = mm1.load_weight @layers.1.k : tensor<32x32xbf16> loc(#loc18)
+    %40 = mm1.linear %36 weights(%39) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %41 = mm1.load_weight @layers.1.v : tensor<32x32xbf16> loc(#loc18)
+    %42 = mm1.linear %36 weights(%41) : (tensor<?x32xbf16>, tensor<32x32xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %43 = mm1.rope %38, %cos, %sin head_dim = 16 : (tensor<?x64xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x64xbf16> loc(#loc18)
+    %44 = mm1.rope %40, %cos, %sin head_dim = 16 : (tensor<?x32xbf16>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x32xbf16> loc(#loc18)
+    %45 = mm1.load_state @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
+    %46 = mm1.cache_append %44, %42, %45 batch(%arg3, %arg2, %arg1, %arg4) : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16> loc(#loc18)
+    mm1.store_state %46, @layers.1.kv : tensor<?x2x2x64x16xbf16> loc(#loc18)
+    %47 = mm1.softmax_attention %43, %46 batch(%arg3, %arg2, %arg1, %arg4) scale = 2.500000e-01 : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16> loc(#loc18)
+    %48 = mm1.load_weight @layers.1.o : tensor<32x64xbf16> loc(#loc18)
+    %49 = mm1.linear %47 weights(%48) : (tensor<?x64xbf16>, tensor<32x64xbf16>) -> tensor<?x32xbf16> loc(#loc18)
+    %50 = mm1.residual %36, %49 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc18)
+    %51 = mm1.load_weight @layers.1.post_attention_layernorm : tensor<32xbf16> loc(#loc34)
+    %52 = mm1.rms_norm %50, %51 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc34)
+    %53 = mm1.load_weight @layers.1.router : tensor<2x32xf32> loc(#loc35)
+    %54 = mm1.linear %52 weights(%53) : (tensor<?x32xbf16>, tensor<2x32xf32>) -> tensor<?x2xf32> loc(#loc35)
+    %ids_0, %weights_1 = mm1.router %54 : tensor<?x2xf32> -> tensor<?x1xi32>, tensor<?x1xf32> loc(#loc35)
+    %55 = mm1.load_weight @layers.1.experts.w1 : tensor<2x48x32xi8> loc(#loc35)
+    %56 = mm1.load_weight @layers.1.experts.w1.scale : tensor<2x48xf32> loc(#loc35)
+    %57 = mm1.expert_linear %52, %ids_0 weights(%55) scales(%56) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc35)
+    %58 = mm1.load_weight @layers.1.experts.w3 : tensor<2x48x32xi8> loc(#loc35)
+    %59 = mm1.load_weight @layers.1.experts.w3.scale : tensor<2x48xf32> loc(#loc35)
+    %60 = mm1.expert_linear %52, %ids_0 weights(%58) scales(%59) : (tensor<?x32xbf16>, tensor<?x1xi32>, tensor<2x48x32xi8>, tensor<2x48xf32>) -> tensor<?x1x48xbf16> loc(#loc35)
+    %61 = mm1.silu %57 : tensor<?x1x48xbf16> loc(#loc35)
+    %62 = mm1.mul %61, %60 : tensor<?x1x48xbf16> loc(#loc35)
+    %63 = mm1.load_weight @layers.1.experts.w2 : tensor<2x32x48xi8> loc(#loc35)
+    %64 = mm1.load_weight @layers.1.experts.w2.scale : tensor<2x32xf32> loc(#loc35)
+    %65 = mm1.expert_linear %62, %ids_0 weights(%63) scales(%64) : (tensor<?x1x48xbf16>, tensor<?x1xi32>, tensor<2x32x48xi8>, tensor<2x32xf32>) -> tensor<?x1x32xbf16> loc(#loc35)
+    %66 = mm1.combine %65, %weights_1 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xbf16> loc(#loc35)
+    %67 = mm1.residual %52, %66 alpha = 1.4142135623730951 beta = 1.000000e+00 : tensor<?x32xbf16> loc(#loc35)
+    return %67 : tensor<?x32xbf16> loc(#loc36)
+  } loc(#loc36)
   func.func @head(%arg0: tensor<?x32xbf16> {mm1.name = "hidden"}, %arg1: tensor<?xi32> {mm1.name = "rows"}) -> (tensor<?x96xf32> {mm1.name = "logits"}) attributes {mm1.entry = "head"} {
-    %0 = mm1.gather_rows %arg0, %arg1 : (tensor<?x32xbf16>, tensor<?xi32>) -> tensor<?x32xbf16>
-    %1 = mm1.load_weight @norm : tensor<32xbf16>
-    %2 = mm1.rms_norm %0, %1 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16>
-    %3 = mm1.load_weight @lm_head : tensor<96x32xbf16>
-    %4 = mm1.linear %2 weights(%3) : (tensor<?x32xbf16>, tensor<96x32xbf16>) -> tensor<?x96xf32>
-    return %4 : tensor<?x96xf32>
-  }
-}
+    %0 = mm1.gather_rows %arg0, %arg1 : (tensor<?x32xbf16>, tensor<?xi32>) -> tensor<?x32xbf16> loc(#loc38)
+    %1 = mm1.load_weight @norm : tensor<32xbf16> loc(#loc38)
+    %2 = mm1.rms_norm %0, %1 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16>) -> tensor<?x32xbf16> loc(#loc38)
+    %3 = mm1.load_weight @lm_head : tensor<96x32xbf16> loc(#loc39)
+    %4 = mm1.linear %2 weights(%3) : (tensor<?x32xbf16>, tensor<96x32xbf16>) -> tensor<?x96xf32> loc(#loc39)
+    return %4 : tensor<?x96xf32> loc(#loc37)
+  } loc(#loc37)
+} loc(#loc)
+#loc = loc("minimax_m1")
+#loc1 = loc("model.embed_tokens.weight")
+#loc2 = loc("model.rotary_emb")
+#loc3 = loc("model.layers.0.input_layernorm.weight")
+#loc4 = loc("model.layers.0.self_attn.qkv_proj.weight")
+#loc5 = loc("model.layers.0.self_attn.output_gate.weight")
+#loc6 = loc("model.layers.0.self_attn")
+#loc7 = loc("model.layers.0.self_attn.norm.weight")
+#loc8 = loc("model.layers.0.self_attn.out_proj.weight")
+#loc9 = loc("model.layers.0.post_attention_layernorm.weight")
+#loc10 = loc("model.layers.0.block_sparse_moe.gate.weight")
+#loc11 = loc("model.layers.0.block_sparse_moe.experts.0.w1.weight")
+#loc12 = loc("model.layers.0.block_sparse_moe.experts.0.w3.weight")
+#loc13 = loc("model.layers.0.block_sparse_moe.experts.0.w2.weight")
+#loc14 = loc("model.layers.1.input_layernorm.weight")
+#loc15 = loc("model.layers.1.self_attn.q_proj.weight")
+#loc16 = loc("model.layers.1.self_attn.k_proj.weight")
+#loc17 = loc("model.layers.1.self_attn.v_proj.weight")
+#loc18 = loc("model.layers.1.self_attn")
+#loc19 = loc("model.layers.1.self_attn.o_proj.weight")
+#loc20 = loc("model.layers.1.post_attention_layernorm.weight")
+#loc21 = loc("model.layers.1.block_sparse_moe.gate.weight")
+#loc22 = loc("model.layers.1.block_sparse_moe.experts.0.w1.weight")
+#loc23 = loc("model.layers.1.block_sparse_moe.experts.0.w3.weight")
+#loc24 = loc("model.layers.1.block_sparse_moe.experts.0.w2.weight")
+#loc25 = loc("model.norm.weight")
+#loc26 = loc("lm_head.weight")
+#loc27 = loc("decode")
+#loc29 = loc("model.embed_tokens")
+#loc30 = loc("model.layers.0.input_layernorm")
+#loc31 = loc("model.layers.0.post_attention_layernorm")
+#loc32 = loc("model.layers.0.block_sparse_moe")
+#loc33 = loc("model.layers.1.input_layernorm")
+#loc34 = loc("model.layers.1.post_attention_layernorm")
+#loc35 = loc("model.layers.1.block_sparse_moe")
+#loc36 = loc("prefill")
+#loc37 = loc("head")
+#loc38 = loc("model.norm")
+#loc39 = loc("lm_head")

@@ -13,12 +13,12 @@
 //       CHECK:   mm1.cluster matmul(%[[C]]#1, %{{.*}}, %[[C]]#0)
 //       CHECK:     mm1.residual
 //   CHECK-NOT:   mm1.cluster
-//         CPU: remark: {rms_norm} into {linear, silu}: declined, 'mm1.linear': a cpu kernel has one anchor, and 'mm1.rms_norm' is another
+//         CPU: remark: norm-linears: {rms_norm} into {linear, silu}: declined, {{[0-9.]+}} us become
 //   CPU-LABEL: func.func @decode_1
 //         CPU:   mm1.cluster row_reduction(
 //         CPU:   mm1.cluster matmul(
 //         CPU:   mm1.cluster matmul(
-//         WHY: remark: {rms_norm} into {linear, silu}: taken, {{[0-9.]+}} us become {{[0-9.]+}} us: a launch less of 1.2 us
+//         WHY: remark: norm-linears: {rms_norm} into {linear, silu}: taken, {{[0-9.]+}} us become {{[0-9.]+}} us: a launch less of 1.2 us
 func.func @decode_1(%x: tensor<?x6144xbf16>, %n: tensor<6144xbf16>, %w: tensor<24576x6144xbf16>, %v: tensor<6144x24576xbf16>) -> tensor<?x6144xbf16>
     attributes {mm1.entry = "decode", mm1.tokens = 1 : i64, mm1.sequences = 1 : i64} {
   %u = mm1.rms_norm %x, %n eps = 1.0e-5 : (tensor<?x6144xbf16>, tensor<6144xbf16>) -> tensor<?x6144xbf16>
@@ -35,7 +35,7 @@ func.func @decode_1(%x: tensor<?x6144xbf16>, %n: tensor<6144xbf16>, %w: tensor<2
 // CHECK-LABEL: func.func @prefill_64
 //       CHECK:   mm1.cluster row_reduction(
 //       CHECK:   mm1.cluster matmul(
-//         WHY: remark: {rms_norm} into {linear}: declined,
+//         WHY: remark: norm-linears: {rms_norm} into {linear}: declined,
 func.func @prefill_64(%x: tensor<?x64xbf16>, %n: tensor<64xbf16>, %w: tensor<192x64xbf16>) -> tensor<?x192xbf16>
     attributes {mm1.entry = "prefill", mm1.tokens = 64 : i64, mm1.sequences = 1 : i64} {
   %u = mm1.rms_norm %x, %n eps = 1.0e-5 : (tensor<?x64xbf16>, tensor<64xbf16>) -> tensor<?x64xbf16>
