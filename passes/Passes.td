@@ -98,7 +98,8 @@ def InlineHead : Pass<"mm1-inline-head", "::mlir::ModuleOp"> {
     }
     ```
     and `head` likewise, with its gather. Leaves alone: a module without a head. Refuses: a head that does more with its
-    rows than gather hidden ones. Runs before: everything of the fuse phase, so that the final norm can join the last layer.
+    rows than gather hidden ones. Runs after: widen-intermediates, so that hidden rows are rounded alike in all entries;
+    before: whatever forms kernels, so that the final norm can join the last layer.
   }];
   let options = [Option<"candidates", "candidates", "int64_t", "64", "Most candidates of a row (all of a smaller vocabulary)">];
   let dependentDialects = ["::mlir::mm1::MM1Dialect"];

@@ -60,12 +60,13 @@ void addFuse(OpPassManager &manager, const PipelineOptions &options) {
   auto onFunctions = [&](std::unique_ptr<Pass> pass) {
     manager.addNestedPass<func::FuncOp>(std::move(pass));
   };
-  manager.addPass(createInlineHead());
-  // What all buckets must have in common: which values are rounded, in which
-  // order sums are added.
+  // What all entries and buckets must have in common: which values are rounded
+  // (the hidden rows between body and head are, also where decode takes the
+  // head in), in which order sums are added.
   if (options.has(Fusion::DeferNorm))
     onFunctions(createDeferNorm({.explain = explain}));
   onFunctions(createWidenIntermediates());
+  manager.addPass(createInlineHead());
   // From here on each size of batch is for itself.
   manager.addPass(
       createSpecializeBuckets({options.maxSequences, options.prefillTokens,

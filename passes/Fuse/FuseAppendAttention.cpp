@@ -14,15 +14,13 @@ namespace mlir::mm1 {
 
 namespace {
 
-bool isProducer(ClusterOp cluster) {
-  return cluster.getOnlyKind() == AnchorKind::CacheAppend;
-}
-
-void run(ClusterMerger &merger, ClusterOp cluster) {
+/// The attention that alone reads what `cluster` appends, or nothing.
+SmallVector<ClusterOp> attentionBehind(ClusterOp cluster) {
   SmallVector<ClusterOp> readers = readersOf(cluster);
-  if (readers.size() == 1 &&
-      readers.front().getOnlyKind() == AnchorKind::Attention)
-    merger.merge(cluster, readers.front());
+  bool isIdea = cluster.getOnlyKind() == AnchorKind::CacheAppend &&
+                readers.size() == 1 &&
+                readers.front().getOnlyKind() == AnchorKind::Attention;
+  return isIdea ? readers : SmallVector<ClusterOp>();
 }
 
 struct FuseAppendAttentionPass
@@ -30,20 +28,10 @@ struct FuseAppendAttentionPass
   using FuseAppendAttentionBase::FuseAppendAttentionBase;
 
   void runOnOperation() override {
-    FailureOr<const Target *> machine = getTarget(&getContext(), target);
-    FailureOr<Bucket> bucket = Bucket::of(getOperation());
-    if (failed(machine) || failed(bucket))
-      return signalPassFailure();
-    FusionExplainer explainer("append-attention", getOperation(), explain);
-    ClusterMerger merger(**machine, *bucket, explainer);
-    // Takers are of other kinds than producers: merging leaves these in place.
-    SmallVector<ClusterOp> producers;
-    getOperation().walk([&](ClusterOp cluster) {
-      if (isProducer(cluster))
-        producers.push_back(cluster);
-    });
-    for (ClusterOp cluster : producers)
-      run(merger, cluster);
+    if (failed(mergeClusters(getOperation(),
+                             {"append-attention", target, explain},
+                             attentionBehind)))
+      signalPassFailure();
   }
 };
 

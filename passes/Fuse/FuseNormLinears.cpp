@@ -26,36 +26,25 @@ bool multiplies(ClusterOp taker, ClusterOp norm) {
       });
 }
 
-bool isProducer(ClusterOp cluster) {
+/// The first cluster that reads the norm in `cluster`, if that multiplies.
+SmallVector<ClusterOp> linearBehind(ClusterOp cluster) {
   auto reduction = dyn_cast_or_null<RowReductionOpInterface>(
       cluster.getOnlyAnchor().getOperation());
-  return reduction && !reduction.yieldsSums();
-}
-
-void run(ClusterMerger &merger, ClusterOp cluster) {
+  if (!reduction || reduction.yieldsSums())
+    return {};
   SmallVector<ClusterOp> readers = readersOf(cluster);
-  if (!readers.empty() && multiplies(readers.front(), cluster))
-    merger.merge(cluster, readers.front());
+  if (readers.empty() || !multiplies(readers.front(), cluster))
+    return {};
+  return {readers.front()};
 }
 
 struct FuseNormLinearsPass : impl::FuseNormLinearsBase<FuseNormLinearsPass> {
   using FuseNormLinearsBase::FuseNormLinearsBase;
 
   void runOnOperation() override {
-    FailureOr<const Target *> machine = getTarget(&getContext(), target);
-    FailureOr<Bucket> bucket = Bucket::of(getOperation());
-    if (failed(machine) || failed(bucket))
-      return signalPassFailure();
-    FusionExplainer explainer("norm-linears", getOperation(), explain);
-    ClusterMerger merger(**machine, *bucket, explainer);
-    // Takers are of other kinds than producers: merging leaves these in place.
-    SmallVector<ClusterOp> producers;
-    getOperation().walk([&](ClusterOp cluster) {
-      if (isProducer(cluster))
-        producers.push_back(cluster);
-    });
-    for (ClusterOp cluster : producers)
-      run(merger, cluster);
+    if (failed(mergeClusters(getOperation(), {"norm-linears", target, explain},
+                             linearBehind)))
+      signalPassFailure();
   }
 };
 

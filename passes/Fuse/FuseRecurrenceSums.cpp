@@ -13,19 +13,16 @@ namespace mlir::mm1 {
 
 namespace {
 
-bool isProducer(ClusterOp cluster) {
-  return cluster.getOnlyKind() == AnchorKind::Recurrence;
-}
-
-void run(ClusterMerger &merger, ClusterOp cluster) {
-  for (ClusterOp reader : readersOf(cluster)) {
-    auto reduction = dyn_cast_or_null<RowReductionOpInterface>(
-        reader.getOnlyAnchor().getOperation());
-    if (reduction && reduction.yieldsSums()) {
-      merger.merge(cluster, reader);
-      return;
+/// The first sums over what the recurrence in `cluster` makes, or nothing.
+SmallVector<ClusterOp> sumsBehind(ClusterOp cluster) {
+  if (cluster.getOnlyKind() == AnchorKind::Recurrence)
+    for (ClusterOp reader : readersOf(cluster)) {
+      auto reduction = dyn_cast_or_null<RowReductionOpInterface>(
+          reader.getOnlyAnchor().getOperation());
+      if (reduction && reduction.yieldsSums())
+        return {reader};
     }
-  }
+  return {};
 }
 
 struct FuseRecurrenceSumsPass
@@ -33,20 +30,9 @@ struct FuseRecurrenceSumsPass
   using FuseRecurrenceSumsBase::FuseRecurrenceSumsBase;
 
   void runOnOperation() override {
-    FailureOr<const Target *> machine = getTarget(&getContext(), target);
-    FailureOr<Bucket> bucket = Bucket::of(getOperation());
-    if (failed(machine) || failed(bucket))
-      return signalPassFailure();
-    FusionExplainer explainer("recurrence-sums", getOperation(), explain);
-    ClusterMerger merger(**machine, *bucket, explainer);
-    // Takers are of other kinds than producers: merging leaves these in place.
-    SmallVector<ClusterOp> producers;
-    getOperation().walk([&](ClusterOp cluster) {
-      if (isProducer(cluster))
-        producers.push_back(cluster);
-    });
-    for (ClusterOp cluster : producers)
-      run(merger, cluster);
+    if (failed(mergeClusters(getOperation(),
+                             {"recurrence-sums", target, explain}, sumsBehind)))
+      signalPassFailure();
   }
 };
 

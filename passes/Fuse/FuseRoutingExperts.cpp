@@ -13,17 +13,14 @@ namespace mlir::mm1 {
 
 namespace {
 
-bool isProducer(ClusterOp cluster) {
-  return cluster.getOnlyKind() == AnchorKind::Routing;
-}
-
-void run(ClusterMerger &merger, ClusterOp cluster) {
+/// The experts behind a routing, if nothing else needs to know of it.
+SmallVector<ClusterOp> expertsBehind(ClusterOp cluster) {
   SmallVector<ClusterOp> readers = readersOf(cluster);
-  auto isOfExperts = [](ClusterOp reader) {
-    return reader.getOnlyKind() == AnchorKind::GroupedMatmul;
-  };
-  if (!readers.empty() && llvm::all_of(readers, isOfExperts))
-    merger.merge(cluster, readers);
+  bool isIdea = cluster.getOnlyKind() == AnchorKind::Routing &&
+                llvm::all_of(readers, [](ClusterOp reader) {
+                  return reader.getOnlyKind() == AnchorKind::GroupedMatmul;
+                });
+  return isIdea ? readers : SmallVector<ClusterOp>();
 }
 
 struct FuseRoutingExpertsPass
@@ -31,20 +28,10 @@ struct FuseRoutingExpertsPass
   using FuseRoutingExpertsBase::FuseRoutingExpertsBase;
 
   void runOnOperation() override {
-    FailureOr<const Target *> machine = getTarget(&getContext(), target);
-    FailureOr<Bucket> bucket = Bucket::of(getOperation());
-    if (failed(machine) || failed(bucket))
-      return signalPassFailure();
-    FusionExplainer explainer("routing-experts", getOperation(), explain);
-    ClusterMerger merger(**machine, *bucket, explainer);
-    // Takers are of other kinds than producers: merging leaves these in place.
-    SmallVector<ClusterOp> producers;
-    getOperation().walk([&](ClusterOp cluster) {
-      if (isProducer(cluster))
-        producers.push_back(cluster);
-    });
-    for (ClusterOp cluster : producers)
-      run(merger, cluster);
+    if (failed(mergeClusters(getOperation(),
+                             {"routing-experts", target, explain},
+                             expertsBehind)))
+      signalPassFailure();
   }
 };
 

@@ -44,6 +44,27 @@ bool mm1::readsAs(Operation *op, unsigned operand, ClusterOp producer) {
              producer;
 }
 
+LogicalResult
+mm1::mergeClusters(func::FuncOp function, const MergeIdea &idea,
+                   function_ref<SmallVector<ClusterOp>(ClusterOp)> takersOf) {
+  FailureOr<const Target *> target =
+      getTarget(function.getContext(), idea.target);
+  FailureOr<Bucket> bucket = Bucket::of(function);
+  if (failed(target) || failed(bucket))
+    return failure();
+  FusionExplainer explainer(idea.fusion, function, idea.explain);
+  ClusterMerger merger(**target, *bucket, explainer);
+  SmallVector<ClusterOp> producers;
+  function.walk([&](ClusterOp cluster) {
+    if (!takersOf(cluster).empty())
+      producers.push_back(cluster);
+  });
+  // Merging replaces takers: each producer finds those of now.
+  for (ClusterOp producer : producers)
+    merger.merge(producer, takersOf(producer));
+  return success();
+}
+
 int64_t ClusterMerger::tasksOf(ClusterOp cluster) const {
   ClusterView view(cluster, bucket);
   ScheduleChoice choice = target.schedule(view);

@@ -9,6 +9,11 @@
 //
 // A producer may go into several clusters: it is cheap, and each makes its
 // values again. If others read it too, the first of the takers stores it.
+//
+// A pass is then its idea alone: which clusters shall take a producer.
+//
+//   mergeClusters(function, {"append-attention", target, explain},
+//                 [](ClusterOp append) { return attentionBehind(append); });
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -40,6 +45,19 @@ private:
   const Bucket &bucket;
   const FusionExplainer &explainer;
 };
+
+struct MergeIdea {
+  StringRef fusion; // "norm-linears"
+  StringRef target;
+  bool explain;
+};
+
+/// Offers each cluster of `function` to the ones that shall take it: none, for
+/// clusters that the idea is not about. Takers are never of a kind that has
+/// takers itself. Fails when there is no such target, or no bucket.
+LogicalResult
+mergeClusters(func::FuncOp function, const MergeIdea &idea,
+              function_ref<SmallVector<ClusterOp>(ClusterOp)> takersOf);
 
 /// The clusters that read the producer's results, in the order of the block.
 SmallVector<ClusterOp> readersOf(ClusterOp producer);

@@ -75,27 +75,25 @@ struct SplitAttentionPass : impl::SplitAttentionBase<SplitAttentionPass> {
 
   void run(SoftmaxAttentionOp op, const TargetFacts &facts,
            const Bucket &bucket, const FusionExplainer &explainer) {
-    constexpr StringLiteral what = "{softmax_attention} into spans";
-    auto decline = [&](const Twine &why) {
-      explainer.decline(op.getLoc(), what, why);
+    auto decline = [&](StringRef why) {
+      explainer.decline(op.getLoc(), "{softmax_attention} into spans", why);
     };
     auto cache = cast<RankedTensorType>(op.getCache().getType());
     Spans spans =
         chooseSpans(facts, maxContext, cache.getDimSize(3), op.getSpanTokens());
     if (spans.count == 1)
-      return decline("one holds a context of " + Twine(maxContext) + " tokens");
+      return decline("one span holds the longest context");
     if (spans.cut == SpanCut::Fixed)
       op.setSpanTokens(spans.tokens);
     if (!split)
       return decline("it is switched off");
     if (!bucket.hasOneTokenEach())
-      return decline("the tokens of a sequence are tasks enough");
+      return decline("many tokens are tasks enough");
     explainer.take(
-        op.getLoc(), what,
+        op.getLoc(), "{softmax_attention} into spans",
         spans.cut == SpanCut::Fixed
-            ? formatv("at most {0}, of {1} tokens", spans.count, spans.tokens)
-                  .str()
-            : formatv("at most {0}, of equally many pages", spans.count).str());
+            ? formatv("{0} of {1} tokens", spans.count, spans.tokens).str()
+            : formatv("{0} of equally many pages", spans.count).str());
     splitInto(op, spans);
   }
 

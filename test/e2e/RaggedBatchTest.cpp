@@ -194,9 +194,7 @@ TEST_P(RaggedBatch, ASnapshotGoesOnInAnotherSlotWithTheSameBits) {
 
 /// Logits of a token behind contexts on both sides of a span's end, and of three
 /// spans: decoded alone, in a batch, and as a piece of prefill, which must give
-/// the same bits. In bf16 the piece of prefill is left out: prefill stores the row
-/// that the final norm reads, rounded, and decode keeps it in registers.
-/// `compute`, `fuse`: of mm1c compile.
+/// the same bits. `compute`, `fuse`: of mm1c compile.
 std::vector<std::vector<float>> longContextRows(const std::string &compute,
                                                 const std::string &fuse) {
   std::vector<std::vector<float>> rows;
@@ -238,8 +236,7 @@ std::vector<std::vector<float>> longContextRows(const std::string &compute,
     EXPECT_TRUE(session->restore(slot, *snapshot));
     std::vector<int32_t> one{5}, more = idsOf(30);
     EXPECT_TRUE(session->prefill({{slot, one}, {beside, more}}));
-    if (compute == "f32")
-      EXPECT_TRUE(rows.back() == rowOf(session->logits(0, 1))) << count;
+    EXPECT_TRUE(rows.back() == rowOf(session->logits(0, 1))) << count;
     session->close(slot);
   }
   return rows;

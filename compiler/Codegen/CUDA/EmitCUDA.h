@@ -31,8 +31,9 @@ bool hasEmitter(ClusterOp cluster);
 FailureOr<std::string> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
 
 /// A whole program for NVRTC: the include of dp.cuh and every `plan.kernel` of
-/// the plan in order. A kernel that has no emitter yet leaves a line
-/// `// @lightning_0: not emitted: ...`. Fails like emitCUDAKernel.
+/// the plan in order. A kernel whose form the target takes, but whose text is
+/// not written yet, leaves a line
+/// `// @lightning_0: no CUDA emitter yet`. Fails like emitCUDAKernel.
 FailureOr<std::string> emitCUDAModule(ModuleOp plan);
 
 } // namespace mlir::mm1::cuda

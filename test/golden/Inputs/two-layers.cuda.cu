@@ -117,6 +117,8 @@ linear_residual_0(
   }
 }
 
+// @router_expert_linear_combine_residual_1: no CUDA emitter yet
+
 // @rms_norm_linear_2: no CUDA emitter yet
 
 // @top_candidates_0: no CUDA emitter yet
@@ -124,7 +126,5 @@ linear_residual_0(
 // @rope_cache_append_0: no CUDA emitter yet
 
 // @rope_softmax_attention_0: no CUDA emitter yet
-
-// @router_expert_linear_combine_residual_1: no CUDA emitter yet
 
 // @gather_rows_rms_norm_linear_0: no CUDA emitter yet

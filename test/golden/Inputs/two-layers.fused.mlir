@@ -199,8 +199,8 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %55 = mm1.cluster row_reduction(%53, %44#1, %41, %54) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg8: tensor<?x1x32xbf16>, %arg9: tensor<?x1xf32>, %arg10: tensor<?x32xbf16>, %arg11: tensor<32xbf16, #mm1.padded<multiple = 32>>):
       %59 = mm1.combine %arg8, %arg9 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32> loc(#loc35)
-      %60 = mm1.residual %arg10, %59 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xf32> loc(#loc35)
-      %61 = mm1.rms_norm %60, %arg11 eps = 1.000000e-05 : (tensor<?x32xf32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> loc(#loc36)
+      %60 = mm1.residual %arg10, %59 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16> loc(#loc35)
+      %61 = mm1.rms_norm %60, %arg11 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> loc(#loc36)
       mm1.yield %61 : tensor<?x32xbf16> loc(#loc36)
     } loc(#loc36)
     %56 = mm1.load_weight @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc37)

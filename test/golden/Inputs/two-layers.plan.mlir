@@ -1,5 +1,5 @@
 #loc27 = loc(unknown)
-module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buckets = "2", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.prefill_tokens = 16 : i64, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", mm1.sequences = 2 : i64, mm1.stage = "plan", mm1.target = "cpu", plan.metrics = {arena_bytes = 33344 : i64, collectives_per_token = 0 : i64, copies_per_token = 0 : i64, host_calls_per_token = 1 : i64, kernels = 29 : i64, kv_bytes_per_token = 256 : i64, launches_per_token = 25 : i64, slot_bytes = 4096 : i64, state_bytes = 73728 : i64, weight_bytes = 79040 : i64, weight_bytes_per_token = {attention = 32768 : i64, embedding = 64 : i64, experts = 12544 : i64, head = 6144 : i64, other = 704 : i64, router = 8192 : i64}}} {
+module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buckets = "2", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.prefill_tokens = 16 : i64, mm1.ranks = 1 : i64, mm1.scheme = "int8-experts", mm1.sequences = 2 : i64, mm1.stage = "plan", mm1.target = "cpu", plan.metrics = {arena_bytes = 33344 : i64, collectives_per_token = 0 : i64, copies_per_token = 0 : i64, host_calls_per_token = 1 : i64, kernels = 30 : i64, kv_bytes_per_token = 256 : i64, launches_per_token = 25 : i64, slot_bytes = 4096 : i64, state_bytes = 73728 : i64, weight_bytes = 79040 : i64, weight_bytes_per_token = {attention = 32768 : i64, embedding = 64 : i64, experts = 12544 : i64, head = 6144 : i64, other = 704 : i64, router = 8192 : i64}}} {
   plan.limits max_sequences = 2 max_context = 128 max_prefill = 16 page_tokens = 64 pages = 4 arena_bytes = 33344 candidates = 64 page_image = "cpu-1" loc(#loc)
   plan.kernel_module @kernels cpu loc(#loc)
   mm1.weight @embed_tokens : tensor<96x32xbf16, #mm1.padded<multiple = 32>> = <sources = [#mm1.source<"model.embed_tokens.weight" : tensor<96x32xbf16>>], steps = [#mm1.pad<multiple = 32>]> loc(#loc1)
@@ -173,14 +173,24 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
       mm1.yield %2 : tensor<?x64xbf16> loc(#loc18)
     } loc(#loc18)
   } loc(#loc18)
+  plan.kernel @combine_residual_rms_norm_1 in @kernels {
+  ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>, %arg3: tensor<32xbf16, #mm1.padded<multiple = 32>>):
+    %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2, %arg3) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
+    ^bb0(%arg4: tensor<?x1x32xbf16>, %arg5: tensor<?x1xf32>, %arg6: tensor<?x32xbf16>, %arg7: tensor<32xbf16, #mm1.padded<multiple = 32>>):
+      %1 = mm1.combine %arg4, %arg5 : (tensor<?x1x32xbf16>, tensor<?x1xf32>) -> tensor<?x32xf32> loc(#loc34)
+      %2 = mm1.residual %arg6, %1 alpha = 1.4142135623730951 beta = 1.000000e+00 : (tensor<?x32xbf16>, tensor<?x32xf32>) -> tensor<?x32xbf16> loc(#loc34)
+      %3 = mm1.rms_norm %2, %arg7 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> loc(#loc33)
+      mm1.yield %3 : tensor<?x32xbf16> loc(#loc33)
+    } loc(#loc33)
+  } loc(#loc33)
   plan.kernel @linear_2 in @kernels {
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
     %0 = mm1.cluster matmul(%arg0, %arg1) schedule {panels = 3 : i64, per = 1 : i64, rows = 12 : i64, tasks = 1 : i64, unit = "one"} : (tensor<?x32xbf16>, tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x96xf32> {
     ^bb0(%arg2: tensor<?x32xbf16>, %arg3: tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>):
-      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x96xf32> loc(#loc33)
-      mm1.yield %1 : tensor<?x96xf32> loc(#loc33)
-    } loc(#loc33)
-  } loc(#loc33)
+      %1 = mm1.linear %arg2 weights(%arg3) : (tensor<?x32xbf16>, tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>) -> tensor<?x96xf32> loc(#loc35)
+      mm1.yield %1 : tensor<?x96xf32> loc(#loc35)
+    } loc(#loc35)
+  } loc(#loc35)
   plan.kernel @rope_angles_1 in @kernels {
   ^bb0(%arg0: tensor<?xi32>, %arg1: tensor<4xf32, #mm1.padded<multiple = 32>>):
     %0:2 = mm1.cluster elementwise(%arg0, %arg1) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?xi32>, tensor<4xf32, #mm1.padded<multiple = 32>>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
@@ -242,7 +252,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
       mm1.yield %3 : tensor<?x1x48xbf16> loc(#loc31)
     } loc(#loc31)
   } loc(#loc31)
-  plan.kernel @combine_residual_rms_norm_1 in @kernels {
+  plan.kernel @combine_residual_rms_norm_2 in @kernels {
   ^bb0(%arg0: tensor<?x1x32xbf16>, %arg1: tensor<?x1xf32>, %arg2: tensor<?x32xbf16>, %arg3: tensor<32xbf16, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2, %arg3) schedule {per = 64 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x1x32xbf16>, tensor<?x1xf32>, tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg4: tensor<?x1x32xbf16>, %arg5: tensor<?x1xf32>, %arg6: tensor<?x32xbf16>, %arg7: tensor<32xbf16, #mm1.padded<multiple = 32>>):
@@ -282,11 +292,11 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
   ^bb0(%arg0: tensor<?x32xbf16>, %arg1: tensor<?xi32>, %arg2: tensor<32xbf16, #mm1.padded<multiple = 32>>):
     %0 = mm1.cluster row_reduction(%arg0, %arg1, %arg2) schedule {per = 1 : i64, tasks = 1 : i64, unit = "tokens"} : (tensor<?x32xbf16>, tensor<?xi32>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> {
     ^bb0(%arg3: tensor<?x32xbf16>, %arg4: tensor<?xi32>, %arg5: tensor<32xbf16, #mm1.padded<multiple = 32>>):
-      %1 = mm1.gather_rows %arg3, %arg4 : (tensor<?x32xbf16>, tensor<?xi32>) -> tensor<?x32xbf16> loc(#loc35)
-      %2 = mm1.rms_norm %1, %arg5 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> loc(#loc35)
-      mm1.yield %2 : tensor<?x32xbf16> loc(#loc35)
-    } loc(#loc35)
-  } loc(#loc35)
+      %1 = mm1.gather_rows %arg3, %arg4 : (tensor<?x32xbf16>, tensor<?xi32>) -> tensor<?x32xbf16> loc(#loc33)
+      %2 = mm1.rms_norm %1, %arg5 eps = 1.000000e-05 : (tensor<?x32xbf16>, tensor<32xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x32xbf16> loc(#loc33)
+      mm1.yield %2 : tensor<?x32xbf16> loc(#loc33)
+    } loc(#loc33)
+  } loc(#loc33)
   plan.entry @decode_2 decode tokens = 2 sequences = 2 stage = 0 {
     %0 = plan.buffer input "tokens" at 0 bytes = 64 rows = 2 : tensor<?xi32> loc(#loc36)
     %1 = plan.buffer input "positions" at 64 bytes = 64 rows = 2 : tensor<?xi32> loc(#loc36)
@@ -384,11 +394,11 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %71 = plan.weight_ref @layers.1.experts.w2.scale : tensor<2x32xf32, #mm1.padded<multiple = 32>> loc(#loc34)
     %72 = plan.buffer at 18624 bytes = 128 rows = 2 : tensor<?x1x32xbf16> loc(#loc34)
     plan.launch @expert_linear_0 (read %69 : tensor<?x1x48xbf16>, read %61 : tensor<?x1xi32>, read %63 : tensor<?x1xi32>, read %64 : tensor<3xi32>, read %70 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %71 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %72 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.1.block_sparse_moe/expert_linear" loc(#loc34)
-    %73 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc35)
-    %74 = plan.buffer at 17984 bytes = 128 rows = 2 : tensor<?x32xbf16> loc(#loc35)
-    plan.launch @combine_residual_rms_norm_0 (read %72 : tensor<?x1x32xbf16>, read %62 : tensor<?x1xf32>, read %58 : tensor<?x32xbf16>, read %73 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %74 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/combine_residual_rms_norm" loc(#loc35)
-    %75 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc33)
-    plan.launch @linear_2 (read %74 : tensor<?x32xbf16>, read %75 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %8 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc33)
+    %73 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc33)
+    %74 = plan.buffer at 17984 bytes = 128 rows = 2 : tensor<?x32xbf16> loc(#loc33)
+    plan.launch @combine_residual_rms_norm_1 (read %72 : tensor<?x1x32xbf16>, read %62 : tensor<?x1xf32>, read %58 : tensor<?x32xbf16>, read %73 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %74 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/combine_residual_rms_norm" loc(#loc33)
+    %75 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc35)
+    plan.launch @linear_2 (read %74 : tensor<?x32xbf16>, read %75 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %8 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc35)
     plan.host_call "top_candidates" (read %8 : tensor<?x96xf32>, read %5 : tensor<3xi32>, read %6 : tensor<?xi32>, read %7 : tensor<?xf32>, write %9 : tensor<?x64xf32>, write %10 : tensor<?x64xi32>, write %11 : tensor<?x2xf32>) numbers = [96, 64, 96, 64, 64, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates" loc(#loc38)
   } loc(#loc36)
   plan.entry @prefill_16 prefill tokens = 16 sequences = 2 stage = 0 {
@@ -445,7 +455,7 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     plan.launch @expert_linear_0 (read %35 : tensor<?x1x48xbf16>, read %27 : tensor<?x1xi32>, read %29 : tensor<?x1xi32>, read %30 : tensor<3xi32>, read %36 : tensor<2x32x48xi8, #mm1.tiled<panel = 32, depth = 2>>, read %37 : tensor<2x32xf32, #mm1.padded<multiple = 32>>, write %38 : tensor<?x1x32xbf16>) tasks = 1 unit = one per = 1 label = "layers.0.block_sparse_moe/expert_linear" loc(#loc31)
     %39 = plan.weight_ref @layers.1.input_layernorm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc32)
     %40 = plan.buffer at 28224 bytes = 1024 rows = 16 : tensor<?x32xbf16> loc(#loc32)
-    plan.launch @combine_residual_rms_norm_1 (read %38 : tensor<?x1x32xbf16>, read %28 : tensor<?x1xf32>, read %24 : tensor<?x32xbf16>, read %39 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %40 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.1.input_layernorm/combine_residual_rms_norm" loc(#loc32)
+    plan.launch @combine_residual_rms_norm_2 (read %38 : tensor<?x1x32xbf16>, read %28 : tensor<?x1xf32>, read %24 : tensor<?x32xbf16>, read %39 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %40 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 64 label = "layers.1.input_layernorm/combine_residual_rms_norm" loc(#loc32)
     %41 = plan.weight_ref @layers.1.q : tensor<64x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc18)
     %42 = plan.weight_ref @layers.1.k : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc18)
     %43 = plan.weight_ref @layers.1.v : tensor<32x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc18)
@@ -494,11 +504,11 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %6 = plan.buffer output "candidate_values" at 6656 bytes = 256 rows = 1 : tensor<?x64xf32> loc(#loc40)
     %7 = plan.buffer output "candidate_ids" at 10752 bytes = 256 rows = 1 : tensor<?x64xi32> loc(#loc40)
     %8 = plan.buffer output "candidate_sums" at 14848 bytes = 128 rows = 1 : tensor<?x2xf32> loc(#loc40)
-    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc35)
-    %10 = plan.buffer at 17984 bytes = 64 rows = 1 : tensor<?x32xbf16> loc(#loc35)
-    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc35)
-    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc33)
-    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc33)
+    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc33)
+    %10 = plan.buffer at 17984 bytes = 64 rows = 1 : tensor<?x32xbf16> loc(#loc33)
+    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc33)
+    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc35)
+    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc35)
     plan.host_call "top_candidates" (read %5 : tensor<?x96xf32>, read %2 : tensor<3xi32>, read %3 : tensor<?xi32>, read %4 : tensor<?xf32>, write %6 : tensor<?x64xf32>, write %7 : tensor<?x64xi32>, write %8 : tensor<?x2xf32>) numbers = [96, 64, 96, 64, 64, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates" loc(#loc38)
   } loc(#loc40)
   plan.entry @head_2 head tokens = 2 sequences = 2 stage = 0 {
@@ -511,11 +521,11 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %6 = plan.buffer output "candidate_values" at 6656 bytes = 512 rows = 2 : tensor<?x64xf32> loc(#loc40)
     %7 = plan.buffer output "candidate_ids" at 10752 bytes = 512 rows = 2 : tensor<?x64xi32> loc(#loc40)
     %8 = plan.buffer output "candidate_sums" at 14848 bytes = 256 rows = 2 : tensor<?x2xf32> loc(#loc40)
-    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc35)
-    %10 = plan.buffer at 17984 bytes = 128 rows = 2 : tensor<?x32xbf16> loc(#loc35)
-    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc35)
-    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc33)
-    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc33)
+    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc33)
+    %10 = plan.buffer at 17984 bytes = 128 rows = 2 : tensor<?x32xbf16> loc(#loc33)
+    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc33)
+    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc35)
+    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc35)
     plan.host_call "top_candidates" (read %5 : tensor<?x96xf32>, read %2 : tensor<3xi32>, read %3 : tensor<?xi32>, read %4 : tensor<?xf32>, write %6 : tensor<?x64xf32>, write %7 : tensor<?x64xi32>, write %8 : tensor<?x2xf32>) numbers = [96, 64, 96, 64, 64, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates" loc(#loc38)
   } loc(#loc40)
   plan.entry @head_16 head tokens = 16 sequences = 2 stage = 0 {
@@ -528,11 +538,11 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
     %6 = plan.buffer output "candidate_values" at 6656 bytes = 4096 rows = 16 : tensor<?x64xf32> loc(#loc40)
     %7 = plan.buffer output "candidate_ids" at 10752 bytes = 4096 rows = 16 : tensor<?x64xi32> loc(#loc40)
     %8 = plan.buffer output "candidate_sums" at 14848 bytes = 2048 rows = 16 : tensor<?x2xf32> loc(#loc40)
-    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc35)
-    %10 = plan.buffer at 17984 bytes = 1024 rows = 16 : tensor<?x32xbf16> loc(#loc35)
-    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc35)
-    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc33)
-    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc33)
+    %9 = plan.weight_ref @norm : tensor<32xbf16, #mm1.padded<multiple = 32>> loc(#loc33)
+    %10 = plan.buffer at 17984 bytes = 1024 rows = 16 : tensor<?x32xbf16> loc(#loc33)
+    plan.launch @gather_rows_rms_norm_0 (read %0 : tensor<?x32xbf16>, read %1 : tensor<?xi32>, read %9 : tensor<32xbf16, #mm1.padded<multiple = 32>>, write %10 : tensor<?x32xbf16>) tasks = 1 unit = tokens per = 1 label = "norm/gather_rows_rms_norm" loc(#loc33)
+    %11 = plan.weight_ref @lm_head : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>> loc(#loc35)
+    plan.launch @linear_2 (read %10 : tensor<?x32xbf16>, read %11 : tensor<96x32xbf16, #mm1.tiled<panel = 32, depth = 2>>, write %5 : tensor<?x96xf32>) tasks = 1 unit = one per = 1 label = "lm_head/linear" loc(#loc35)
     plan.host_call "top_candidates" (read %5 : tensor<?x96xf32>, read %2 : tensor<3xi32>, read %3 : tensor<?xi32>, read %4 : tensor<?xf32>, write %6 : tensor<?x64xf32>, write %7 : tensor<?x64xi32>, write %8 : tensor<?x2xf32>) numbers = [96, 64, 96, 64, 64, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates" loc(#loc38)
   } loc(#loc40)
 } loc(#loc)
@@ -568,9 +578,9 @@ module attributes {mm1.compute = "bf16", mm1.context = 128 : i64, mm1.decode_buc
 #loc30 = loc("model.layers.0.post_attention_layernorm")
 #loc31 = loc("model.layers.0.block_sparse_moe")
 #loc32 = loc("model.layers.1.input_layernorm")
-#loc33 = loc("lm_head")
+#loc33 = loc("model.norm")
 #loc34 = loc("model.layers.1.block_sparse_moe")
-#loc35 = loc("model.norm")
+#loc35 = loc("lm_head")
 #loc36 = loc("decode")
 #loc37 = loc("model.layers.1.post_attention_layernorm")
 #loc38 = loc("sampling")

@@ -11,8 +11,8 @@
 // RUN: mm1-opt %s --mm1-split-attention='target=sm_90a max-context=4096' --mm1-form-clusters=target=sm_90a \
 // RUN:     --mm1-fuse-append-attention=target=sm_90a --mm1-schedule-clusters=target=sm_90a | FileCheck %s --check-prefix=GPU-KERNELS
 
-//      SAYS: remark: split-attention: {softmax_attention} into spans: taken, at most 3, of 1024 tokens
-//      SAYS: remark: split-attention: {softmax_attention} into spans: declined, the tokens of a sequence are tasks enough
+//      SAYS: remark: split-attention: {softmax_attention} into spans: taken, 3 of 1024 tokens
+//      SAYS: remark: split-attention: {softmax_attention} into spans: declined, many tokens are tasks enough
 
 // CHECK-LABEL: func.func @decode_2
 //       CHECK:   %[[S:.*]], %[[W:.*]] = mm1.attention_partials %{{.*}}, %[[C:.*]] batch({{.*}}) scale = 2.500000e-01 cut = fixed span_tokens = 1024 : {{.*}} -> (tensor<?x3x8xf32>, tensor<?x3x64xf32>)

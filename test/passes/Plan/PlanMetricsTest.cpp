@@ -62,7 +62,7 @@ TEST(PlanMetrics, PublishedModelInBf16) {
             2 * metrics.slotBytes + 2 * 4096 * metrics.kvBytesPerToken);
   EXPECT_EQ(metrics.collectivesPerToken, 0);
   // Layers are alike: a few kernels serve all 80, in three entry functions.
-  EXPECT_EQ(metrics.kernels, 27);
+  EXPECT_EQ(metrics.kernels, 28);
   // 10 a layer and one more where spans of a context are merged, the embedding,
   // the angles of RoPE and the logits; candidates are chosen by the runtime.
   EXPECT_EQ(metrics.launchesPerToken, 80 * 10 + 10 + 3);
