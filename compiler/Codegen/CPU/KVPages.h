@@ -1,7 +1,7 @@
 //===- KVPages.h - How keys and values lie inside a page -----------------===//
 // A page holds [2, kv_heads] blocks (keys, then values) of 64 tokens x D
 // channels; this is what lies inside a block, for cache_append, which writes it,
-// and softmax_attention, which reads it. State outlives kernels and may be
+// and attention, which reads it. State outlives kernels and may be
 // restored on another machine, so every CPU level uses the same bytes.
 //
 // Attention broadcasts one number of q or p and multiplies whole vectors of K or
