@@ -177,7 +177,7 @@ Expected<CompileSource> readCompileSource(MLIRContext &context,
                       arguments.model);
 
   FirstError error(&context);
-  CompileSource source{.stage = Stage::Mm1};
+  CompileSource source;
   nlohmann::json recorded;
   if (kind != SourceKind::Checkpoint) {
     std::string path = arguments.model;

@@ -29,7 +29,7 @@ inline constexpr char kModulePath[] = "module.mlir";
 inline constexpr char kTuningPath[] = "tuning.json";
 
 struct CompileSource {
-  mlir::mm1::Stage stage; ///< of the module
+  mlir::mm1::Stage stage = mlir::mm1::Stage::Mm1; ///< of the module
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::mm1::PipelineOptions options;
   /// Absent when text alone was given and text alone is wanted.
