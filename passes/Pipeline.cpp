@@ -1,7 +1,8 @@
-//===- Pipeline.cpp - The order of everything ----------------------------------===//
-// Read this file first. An imported module (compiler/Import) holds weights as recipes, state pools, and the functions
-// decode, prefill and head; it leaves here as a plan.
-//===---------------------------------------------------------------------------===//
+//===- Pipeline.cpp - The order of everything -----------------------------===//
+// Read this file first. An imported module (compiler/Import) holds weights as
+// recipes, state pools, and the functions decode, prefill and head; it leaves
+// here as a plan.
+//===----------------------------------------------------------------------===//
 #include "passes/Pipeline.h"
 #include "passes/Fuse/Target.h"
 #include "passes/Passes.h"
@@ -15,6 +16,37 @@ using namespace mlir;
 using namespace mlir::mm1;
 
 namespace {
+
+/// Begins: the module must be of the stage that the passes behind it take.
+struct CheckStagePass : PassWrapper<CheckStagePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CheckStagePass)
+  explicit CheckStagePass(Stage stage) : stage(stage) {}
+
+  StringRef getArgument() const override { return "mm1-check-stage"; }
+  StringRef getDescription() const override {
+    return "Refuse a module of another stage than the pipeline starts at";
+  }
+  void runOnOperation() override {
+    markAllAnalysesPreserved();
+    ModuleOp module = getOperation();
+    auto name = module->getAttrOfType<StringAttr>(kStageAttribute);
+    if (name && name.getValue() != stageName(stage)) {
+      module.emitOpError() << "is of stage " << name
+                           << ", and this pipeline starts at \""
+                           << stageName(stage) << "\" (from=STAGE)";
+      return signalPassFailure();
+    }
+    auto ranks = module->getAttrOfType<IntegerAttr>("mm1.ranks");
+    if (stage >= Stage::Sharded && ranks && ranks.getInt() != 1) {
+      module.emitOpError() << "is for " << ranks.getInt()
+                           << " ranks, which is not supported yet: this "
+                              "version compiles for one rank";
+      signalPassFailure();
+    }
+  }
+
+  Stage stage;
+};
 
 /// Ends a phase: the module says that it has come so far.
 struct RecordStagePass : PassWrapper<RecordStagePass, OperationPass<ModuleOp>> {
@@ -137,17 +169,10 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
                     llvm::cl::init(value)) {}
   };
   PipelineOptions defaults;
-  Option<Stage> to{
-      *this, "to", llvm::cl::desc("The last phase"),
-      llvm::cl::init(Stage::Fused),
-      llvm::cl::values(
-          clEnumValN(Stage::Mm1, "mm1", "nothing: the imported module"),
-          clEnumValN(Stage::Sharded, "sharded", "cut for ranks"),
-          clEnumValN(Stage::Quantized, "quantized", "weights in fewer bits"),
-          clEnumValN(Stage::Fused, "fused",
-                     "one cluster per kernel, scheduled"),
-          clEnumValN(Stage::Plan, "plan",
-                     "buffers, launches and their order"))};
+  Option<Stage> to{*this, "to", llvm::cl::desc("The last phase"),
+                   llvm::cl::init(Stage::Fused), stageValues()};
+  Option<Stage> from{*this, "from", llvm::cl::desc("The stage of the module"),
+                     llvm::cl::init(Stage::Mm1), stageValues()};
   Flag<int64_t> ranks{*this, "ranks", "Number of ranks", defaults.ranks};
   Flag<std::string> scheme{*this, "scheme", "none | int8-experts",
                            defaults.scheme};
@@ -183,6 +208,14 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
                      "Say what was fused and what not, and why",
                      defaults.explainFusion};
 
+  static llvm::cl::ValuesClass stageValues() {
+    return llvm::cl::values(
+        clEnumValN(Stage::Mm1, "mm1", "nothing: the imported module"),
+        clEnumValN(Stage::Sharded, "sharded", "cut for ranks"),
+        clEnumValN(Stage::Quantized, "quantized", "weights in fewer bits"),
+        clEnumValN(Stage::Fused, "fused", "one cluster per kernel, scheduled"),
+        clEnumValN(Stage::Plan, "plan", "buffers, launches and their order"));
+  }
   static llvm::cl::ValuesClass fusionValues() {
     return llvm::cl::values(
         clEnumValN(Fusion::DeferNorm, "defer-norm", ""),
@@ -244,7 +277,8 @@ bool PipelineOptions::has(Fusion fusion) const {
 }
 
 /// Checks what a module of that stage promises; clusters that somebody wrote
-/// without a schedule get one.
+/// without a schedule get the target's own. (What overrides have set before is
+/// in the schedules that are there.)
 static void addResume(OpPassManager &manager, const PipelineOptions &options,
                       Stage stage) {
   switch (stage) {
@@ -269,6 +303,7 @@ static void addResume(OpPassManager &manager, const PipelineOptions &options,
 
 void mm1::buildPipeline(OpPassManager &manager, const PipelineOptions &options,
                         Stage last, Stage first) {
+  manager.addPass(std::make_unique<CheckStagePass>(first));
   addResume(manager, options, first);
   using AddPhase = void (*)(OpPassManager &, const PipelineOptions &);
   constexpr std::pair<Stage, AddPhase> phases[] = {
@@ -289,6 +324,6 @@ void mm1::registerPipelines() {
       "mm1-pipeline",
       "All phases of the compiler up to `to`, with their checks",
       [](OpPassManager &manager, const CommandLineOptions &line) {
-        buildPipeline(manager, line.get(), line.to);
+        buildPipeline(manager, line.get(), line.to, line.from);
       });
 }

@@ -2,13 +2,21 @@
 #include "passes/StageOptions.h"
 #include "dialects/MM1/MM1.h"
 #include "dialects/Plan/Plan.h"
+#include "passes/Fuse/Target.h"
 
 using namespace mlir;
 using namespace mlir::mm1;
 
 namespace {
 
-template <auto Member>
+bool isCompute(StringRef name) { return name == "f32" || name == "bf16"; }
+bool isScheme(StringRef name) {
+  return name == "none" || name == "int8-experts";
+}
+bool isTarget(StringRef name) { return findTarget(name) != nullptr; }
+bool isText(StringRef) { return true; }
+
+template <auto Member, bool (*isValue)(StringRef) = isText>
 StageOption option(StringLiteral flag, StringLiteral attribute,
                    Stage usedUpBy) {
   return {flag, attribute, usedUpBy,
@@ -23,12 +31,12 @@ StageOption option(StringLiteral flag, StringLiteral attribute,
             if constexpr (std::is_same_v<decltype(Member),
                                          int64_t PipelineOptions::*>) {
               auto number = dyn_cast<IntegerAttr>(value);
-              if (!number || !number.getType().isInteger(64))
+              if (!number || !number.getType().isSignlessInteger(64))
                 return failure();
               options.*Member = number.getInt();
             } else {
               auto text = dyn_cast<StringAttr>(value);
-              if (!text)
+              if (!text || !isValue(text.getValue()))
                 return failure();
               options.*Member = text.str();
             }
@@ -52,10 +60,10 @@ LogicalResult setFusions(PipelineOptions &options, Attribute value) {
 ArrayRef<StageOption> mm1::stageOptions() {
   using P = PipelineOptions;
   static const StageOption all[] = {
-      option<&P::compute>("compute", "mm1.compute", Stage::Mm1),
+      option<&P::compute, isCompute>("compute", "mm1.compute", Stage::Mm1),
       option<&P::ranks>("gpus", "mm1.ranks", Stage::Sharded),
-      option<&P::scheme>("quant", "mm1.scheme", Stage::Quantized),
-      option<&P::target>("target", "mm1.target", Stage::Fused),
+      option<&P::scheme, isScheme>("quant", "mm1.scheme", Stage::Quantized),
+      option<&P::target, isTarget>("target", "mm1.target", Stage::Fused),
       option<&P::maxSequences>("sequences", "mm1.sequences", Stage::Fused),
       option<&P::prefillTokens>("prefill-tokens", "mm1.prefill_tokens",
                                 Stage::Fused),
@@ -81,6 +89,8 @@ void mm1::recordStage(ModuleOp module, Stage stage,
                    value == builder.getI64IntegerAttr(0);
     if (option.usedUpBy == stage && !isUnset)
       module->setAttr(option.attribute, value);
+    else if (option.usedUpBy == stage)
+      module->removeAttr(option.attribute);
   }
 }
 
@@ -118,6 +128,12 @@ FailureOr<Stage> mm1::readStage(ModuleOp module) {
     return later->emitOpError() << "in a module of stage " << name
                                 << ", where no such op is yet: correct '"
                                 << kStageAttribute << "', or remove the op";
+  for (const StageOption &option : stageOptions())
+    if (option.usedUpBy > *stage && module->hasAttr(option.attribute))
+      return module.emitOpError()
+             << "has '" << option.attribute << "' at stage " << name
+             << ", which has not used --" << option.flag
+             << " up yet: remove it, and use the option";
   return *stage;
 }
 
@@ -158,7 +174,8 @@ std::string mm1::parseFusions(StringRef text, PipelineOptions &options) {
     bool isOff = name.consume_front("-");
     const auto *known = llvm::find_if(
         allFusions(), [&](const auto &each) { return each.second == name; });
-    if (known == allFusions().end())
+    auto &others = isOff ? options.with : options.without;
+    if (known == allFusions().end() || llvm::is_contained(others, known->first))
       return word.str();
     (isOff ? options.without : options.with).push_back(known->first);
   }

@@ -46,7 +46,7 @@ LogicalResult readOptions(ModuleOp module, Stage stage,
 
 /// "-merge-linears,defer-norm": what is off and what is on in any case.
 std::string fusionText(const PipelineOptions &options);
-/// Reads it. Returns the name that is no fusion, or "".
+/// Reads it. Returns the word that is no fusion or contradicts another, or "".
 std::string parseFusions(StringRef text, PipelineOptions &options);
 
 } // namespace mlir::mm1

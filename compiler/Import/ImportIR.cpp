@@ -484,7 +484,6 @@ mlir::mm1::importModel(MLIRContext &context, const Checkpoint &checkpoint,
   (*module)->setAttr(
       "mm1.compute",
       b.getStringAttr(options.compute == ComputeType::BF16 ? "bf16" : "f32"));
-  (*module)->setAttr("mm1.ranks", b.getI64IntegerAttr(1));
   (*module)->setAttr("mm1.stage", b.getStringAttr("mm1"));
   (*module)->setAttr("mm1.model", describeModel(&context, config));
 

@@ -68,11 +68,13 @@ void addLines(const AsmParserState &state, const llvm::SourceMgr &sources,
 
 FailureOr<OwningOpRef<ModuleOp>> mm1::readModule(MLIRContext &context,
                                                  const std::string &path) {
-  Location start = FileLineColLoc::get(&context, path, 0, 0);
   std::string problem;
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, &problem);
   if (!file)
     return emitError(UnknownLoc::get(&context)) << problem;
+  // "<stdin>" for "-".
+  std::string name = file->getBufferIdentifier().str();
+  Location start = FileLineColLoc::get(&context, name, 0, 0);
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
 
@@ -85,7 +87,7 @@ FailureOr<OwningOpRef<ModuleOp>> mm1::readModule(MLIRContext &context,
   if (!llvm::hasSingleElement(block) || !isModule(block.front()))
     return emitError(start) << "expects one 'module' and nothing beside it";
   OwningOpRef<ModuleOp> module = cast<ModuleOp>(block.front());
-  addLines(state, sources, path);
+  addLines(state, sources, name);
   block.front().remove();
   if (failed(verify(*module)))
     return failure();

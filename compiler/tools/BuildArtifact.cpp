@@ -22,7 +22,8 @@ namespace mm1 {
 
 namespace {
 
-/// One line on stderr while weights are packed: rewritten on a terminal, every ten seconds in a log.
+/// One line on stderr while weights are packed: rewritten on a terminal, every
+/// ten seconds in a log.
 class PackReport {
 public:
   explicit PackReport(bool quiet)
@@ -50,13 +51,15 @@ private:
   double shown = 0;
 };
 
-/// Compiles all kernels for one level and reads the library's bytes. Raises `scratch` to what this level needs.
+/// Compiles all kernels for one level and reads the library's bytes. Raises
+/// `scratch` to what this level needs.
 Expected<ArtifactFile> buildKernels(ModuleOp plan,
                                     const mlir::mm1::cpu::CPUTarget &target,
-                                    std::vector<uint64_t> &scratch) {
+                                    std::vector<uint64_t> &scratch,
+                                    FirstError &error) {
   auto kernels = emitKernels(plan, target);
   if (failed(kernels))
-    return internalError("codegen for " + target.name.str() + " failed");
+    return error.take("codegen for " + target.name.str());
   scratch.resize(kernels->kernels.size());
   for (size_t i = 0; i < scratch.size(); ++i)
     scratch[i] = std::max(
@@ -82,7 +85,7 @@ Expected<ArtifactFile> buildKernels(ModuleOp plan,
 } // namespace
 
 Status buildArtifact(const CompileSource &source, std::string moduleText,
-                     const CompileArguments &arguments) {
+                     const CompileArguments &arguments, FirstError &error) {
   ModuleOp plan = *source.module;
   const Checkpoint &checkpoint = *source.checkpoint;
   const std::string &scheme = source.options.scheme;
@@ -93,7 +96,7 @@ Status buildArtifact(const CompileSource &source, std::string moduleText,
     return status;
   options.checkpointFolder = source.checkpointFolder;
   options.scheme = scheme;
-  options.command = describeCommand(source.stage, source.options);
+  options.command = describeCommand(source);
   options.selfTestTolerance = selfTestTolerance(source.options.compute);
   options.files.push_back({kModulePath, std::move(moduleText)});
   if (!source.options.tuning.empty()) {
@@ -113,7 +116,7 @@ Status buildArtifact(const CompileSource &source, std::string moduleText,
       std::fprintf(stderr, "generating kernels for %s\n",
                    target.name.str().c_str());
     Expected<ArtifactFile> file =
-        buildKernels(plan, target, built.scratchBytes);
+        buildKernels(plan, target, built.scratchBytes, error);
     if (!file)
       return file.takeError();
     options.levels.push_back(target.name.str());
@@ -134,8 +137,8 @@ Status buildArtifact(const CompileSource &source, std::string moduleText,
     options.files.push_back({kGoldenPrompts, std::move(*golden)});
   }
 
-  options.notes["compute"] = source.options.compute;
   options.notes["stage"] = mlir::mm1::stageName(source.stage).str();
+  options.notes["imported"] = source.isImported;
   options.notes["options"] = describeOptions(source.options);
   options.pack.memoryBytes = arguments.memoryBytes;
   options.pack.threads = arguments.threads;

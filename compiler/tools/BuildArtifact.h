@@ -6,6 +6,7 @@
 
 #include "compiler/Codegen/CPU/EmitKernel.h"
 #include "compiler/Import/Checkpoint.h"
+#include "compiler/Import/FirstError.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/CompileSource.h"
 
@@ -29,7 +30,8 @@ emitKernels(mlir::ModuleOp plan, const mlir::mm1::cpu::CPUTarget &target);
 /// Writes the artifact of `source`, whose module is a plan by now, to
 /// arguments.output.
 /// \param moduleText  the module at stage source.stage
+/// \param error       of the module's context
 Status buildArtifact(const CompileSource &source, std::string moduleText,
-                     const CompileArguments &arguments);
+                     const CompileArguments &arguments, FirstError &error);
 
 } // namespace mm1

@@ -20,8 +20,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <memory>
-
 using namespace mlir;
 
 namespace mm1 {
@@ -157,7 +155,7 @@ Status compileCommand(const CompileArguments &arguments) {
       return error.take("codegen");
     return writeText(*text, arguments.output);
   }
-  return buildArtifact(source, std::move(moduleText), arguments);
+  return buildArtifact(source, std::move(moduleText), arguments, error);
 }
 
 } // namespace mm1

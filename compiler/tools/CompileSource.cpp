@@ -32,6 +32,11 @@ SourceKind kindOf(const std::string &model) {
              : SourceKind::Checkpoint;
 }
 
+bool isRegularFile(const std::string &path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
 /// Keys and values of a sequence have memory from the start.
 constexpr int64_t kDefaultContext = 32768;
 
@@ -104,8 +109,9 @@ Status resolveOptions(CompileSource &source, const CompileArguments &arguments,
                           ", a module of stage " +
                           mlir::mm1::stageName(source.stage).str() +
                           " made with --" + flag + " '" + valueText(found) +
-                          "': leave the option out, or start from "
-                          "an earlier stage");
+                          "': leave the option out, or start from " +
+                          (option.usedUpBy == Stage::Mm1 ? "the checkpoint"
+                                                         : "an earlier stage"));
     }
     if (!isUsedUp && !isTyped && recorded.contains(flag) &&
         failed(
@@ -138,7 +144,7 @@ Status resolveContext(CompileSource &source) {
 
 Expected<Checkpoint> openCheckpoint(const std::string &model,
                                     bool wantsWeights) {
-  bool isFile = fs::is_regular_file(model);
+  bool isFile = isRegularFile(model);
   std::string folder = isFile ? fs::path(model).parent_path().string() : model;
   Expected<ModelConfig> config = ModelConfig::load(
       isFile ? model : (fs::path(model) / "config.json").string());
@@ -148,16 +154,16 @@ Expected<Checkpoint> openCheckpoint(const std::string &model,
                       : Checkpoint::openMetadata(folder, *config);
 }
 
-/// The module's text in an artifact, and the options it was compiled with.
+/// The module's text in an artifact, and what its manifest says of it.
 Expected<std::string> findModule(const std::string &path,
-                                 nlohmann::json &options) {
+                                 nlohmann::json &fields) {
   Expected<Artifact> artifact = Artifact::open(path);
   if (!artifact)
     return artifact.takeError();
   if (!artifact->has(kModulePath))
     return inputError(path + ": holds no " + kModulePath +
                       "; compile it from its checkpoint");
-  options = artifact->manifest().fields.value("options", nlohmann::json());
+  fields = artifact->manifest().fields;
   return artifact->path(kModulePath);
 }
 
@@ -178,14 +184,17 @@ Expected<CompileSource> readCompileSource(MLIRContext &context,
 
   FirstError error(&context);
   CompileSource source;
-  nlohmann::json recorded;
+  nlohmann::json fields = nlohmann::json::object();
   if (kind != SourceKind::Checkpoint) {
     std::string path = arguments.model;
+    source.isImported = false;
     if (kind == SourceKind::Artifact) {
-      Expected<std::string> found = findModule(path, recorded);
+      Expected<std::string> found = findModule(path, fields);
       if (!found)
         return found.takeError();
       path = *found;
+      source.isImported =
+          fields.contains("imported") && fields["imported"] == true;
     }
     auto module = mlir::mm1::readModule(context, path);
     if (failed(module))
@@ -196,13 +205,14 @@ Expected<CompileSource> readCompileSource(MLIRContext &context,
       return error.take("reading the module");
     source.stage = *stage;
   }
-  if (Status status =
-          resolveOptions(source, arguments, recorded, context, error);
+  if (Status status = resolveOptions(source, arguments,
+                                     fields.value("options", nlohmann::json()),
+                                     context, error);
       !status)
     return status.takeError();
   if (kind == SourceKind::Artifact && source.options.tuning.empty() &&
       source.stage < Stage::Fused &&
-      fs::exists(fs::path(arguments.model) / kTuningPath))
+      isRegularFile(arguments.model + "/" + kTuningPath))
     source.options.tuning = (fs::path(arguments.model) / kTuningPath).string();
 
   std::string checkpoint =
@@ -212,7 +222,7 @@ Expected<CompileSource> readCompileSource(MLIRContext &context,
     if (!opened)
       return opened.takeError();
     source.checkpoint = std::move(*opened);
-    source.checkpointFolder = fs::is_regular_file(checkpoint)
+    source.checkpointFolder = isRegularFile(checkpoint)
                                   ? fs::path(checkpoint).parent_path().string()
                                   : checkpoint;
   }
@@ -248,12 +258,13 @@ nlohmann::ordered_json describeOptions(const PipelineOptions &options) {
   return fields;
 }
 
-std::string describeCommand(Stage from, const PipelineOptions &options) {
+std::string describeCommand(const CompileSource &source) {
+  const PipelineOptions &options = source.options;
   MLIRContext context;
   Builder builder(&context);
   std::string text = "mm1c compile ";
   text +=
-      from == Stage::Mm1 ? "CHECKPOINT" : "MODULE.mlir --checkpoint CHECKPOINT";
+      source.isImported ? "CHECKPOINT" : "MODULE.mlir --checkpoint CHECKPOINT";
   for (const StageOption &option : mlir::mm1::stageOptions()) {
     std::string value = valueText(option.get(options, builder));
     // Zero and nothing leave it to a rule.

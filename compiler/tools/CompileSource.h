@@ -35,6 +35,8 @@ struct CompileSource {
   /// Absent when text alone was given and text alone is wanted.
   std::optional<Checkpoint> checkpoint;
   std::string checkpointFolder;
+  /// The module is what the importer makes of the checkpoint: nobody's text.
+  bool isImported = true;
 };
 
 /// Reads what `arguments` name and checks it: the module by itself, and against
@@ -48,9 +50,7 @@ Expected<CompileSource> readCompileSource(mlir::MLIRContext &context,
 nlohmann::ordered_json
 describeOptions(const mlir::mm1::PipelineOptions &options);
 
-/// What to type to compile with these options again, from a checkpoint or from
-/// a later stage's text.
-std::string describeCommand(mlir::mm1::Stage from,
-                            const mlir::mm1::PipelineOptions &options);
+/// What to type to compile the same again.
+std::string describeCommand(const CompileSource &source);
 
 } // namespace mm1

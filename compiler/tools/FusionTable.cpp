@@ -64,7 +64,8 @@ std::string FusionTable::text() const {
     if (isNew || before->what != decision.what ||
         before->isTaken != decision.isTaken)
       text += std::string(decision.isTaken ? "  taken     " : "  declined  ") +
-              decision.what + ", first " + row->first + "\n";
+              decision.what +
+              (row->first.empty() ? "" : ", first " + row->first) + "\n";
     text += "              " + std::to_string(row->count) + " in " +
             decision.entry + ": " + decision.why + "\n";
     before = &decision;

@@ -10,8 +10,11 @@ FailureOr<Bucket> Bucket::of(func::FuncOp function) {
        sequences = function->getAttrOfType<IntegerAttr>(kSequencesAttr);
   if (!entry)
     return Bucket{"", 1, 1};
-  if (!tokens || !sequences || tokens.getInt() < 1 || sequences.getInt() < 1 ||
-      sequences.getInt() > tokens.getInt())
+  auto isNumber = [](IntegerAttr attribute) {
+    return attribute && attribute.getType().isSignlessInteger(64);
+  };
+  if (!isNumber(tokens) || !isNumber(sequences) || tokens.getInt() < 1 ||
+      sequences.getInt() < 1 || sequences.getInt() > tokens.getInt())
     return function.emitOpError()
            << "is an entry without a bucket: expects '" << kTokensAttr
            << "' and '" << kSequencesAttr

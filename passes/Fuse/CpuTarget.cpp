@@ -330,6 +330,12 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
 
 void CpuTarget::fitGrid(const ClusterView &cluster,
                         ScheduleChoice &choice) const {
+  auto limit = [&](StringRef knob, int64_t most) {
+    if (std::optional<int64_t> value = choice.get(knob))
+      choice.set(knob, std::min(*value, most));
+  };
+  constexpr int64_t kMostChunk = 4096;
+  limit(knob::kChunk, kMostChunk);
   std::optional<int64_t> panels = choice.get(knob::kPanels);
   if (!panels)
     return;
@@ -338,12 +344,13 @@ void CpuTarget::fitGrid(const ClusterView &cluster,
   int64_t all = countPanels(cluster, matmul, facts().panel);
   choice.set(knob::kPanels, std::min(*panels, all));
   choice.tasks = llvm::divideCeil(all, *choice.get(knob::kPanels));
-  auto limit = [&](StringRef knob, int64_t most) {
-    if (std::optional<int64_t> value = choice.get(knob))
-      choice.set(knob, std::min(*value, most));
-  };
   limit(knob::kBlockPanels, *choice.get(knob::kPanels));
-  limit(knob::kBlockDepth, matmul.getMatrixType().getShape().back());
+  int64_t depth = matmul.getMatrixType().getShape().back();
+  limit(knob::kBlockDepth, depth);
+  if (std::optional<int64_t> block = choice.get(knob::kBlockDepth);
+      block && *block < depth)
+    choice.set(knob::kBlockDepth,
+               llvm::alignTo(*block, MatmulNest::kDepthMultiple));
 }
 
 std::unique_ptr<Target> mm1::makeCpuTarget() {

@@ -61,7 +61,8 @@ mm1::mergeClusters(func::FuncOp function, const MergeIdea &idea,
   });
   // Merging replaces takers: each producer finds those of now.
   for (ClusterOp producer : producers)
-    merger.merge(producer, takersOf(producer));
+    if (SmallVector<ClusterOp> takers = takersOf(producer); !takers.empty())
+      merger.merge(producer, takers);
   return success();
 }
 

@@ -17,6 +17,7 @@ struct VerifyFusedPass : impl::VerifyFusedBase<VerifyFusedPass> {
     if (failed(found))
       return signalPassFailure();
     machine = *found;
+    chunkOfAll.reset();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       FailureOr<Bucket> bucket = Bucket::of(function);
       if (failed(bucket))
@@ -29,7 +30,7 @@ struct VerifyFusedPass : impl::VerifyFusedBase<VerifyFusedPass> {
   }
 
 private:
-  LogicalResult verifyOp(Operation &op, const Bucket &bucket) const {
+  LogicalResult verifyOp(Operation &op, const Bucket &bucket) {
     if (auto cluster = dyn_cast<ClusterOp>(op))
       return verifyCluster(cluster, bucket);
     if (auto load = dyn_cast<LoadWeightOp>(op)) {
@@ -46,7 +47,7 @@ private:
         "sits in no cluster: mm1-form-clusters found no kernel for it");
   }
 
-  LogicalResult verifyCluster(ClusterOp cluster, const Bucket &bucket) const {
+  LogicalResult verifyCluster(ClusterOp cluster, const Bucket &bucket) {
     if (failed(verifyKernelExists(cluster, *machine, bucket)))
       return failure();
     if (!cluster.getSchedule())
@@ -57,7 +58,7 @@ private:
 
   /// Knobs may be chosen freely among those of the target's kernel; the grid
   /// follows from them.
-  LogicalResult verifySchedule(ClusterOp cluster, const Bucket &bucket) const {
+  LogicalResult verifySchedule(ClusterOp cluster, const Bucket &bucket) {
     ClusterView view(cluster, bucket);
     ScheduleChoice fitting = machine->schedule(view);
     DictionaryAttr written = *cluster.getSchedule();
@@ -69,9 +70,13 @@ private:
       if (!fitting.get(name))
         return refuse(cluster, fitting)
                << ", which has a knob '" << name << "' that they have not";
-      if (!value || value.getInt() < 1)
+      if (!value || !value.getType().isSignlessInteger(64) ||
+          value.getInt() < 1 || value.getInt() > kMostOfAKnob)
         return refuse(cluster, fitting)
-               << ", where '" << name << "' is no positive number";
+               << ", where '" << name << "' is no number from 1 to "
+               << kMostOfAKnob;
+      if (name == knob::kChunk && failed(verifyChunk(cluster, value.getInt())))
+        return failure();
       fitting.set(name, value.getInt());
     }
     machine->fitGrid(view, fitting);
@@ -86,6 +91,16 @@ private:
     return success();
   }
 
+  /// Chunks decide the order of sums: no entry may have others.
+  LogicalResult verifyChunk(ClusterOp cluster, int64_t chunk) {
+    if (!chunkOfAll)
+      chunkOfAll = chunk;
+    if (chunk == *chunkOfAll)
+      return success();
+    return cluster.emitOpError() << "expects the same chunk in all entries, "
+                                 << *chunkOfAll << ", found " << chunk;
+  }
+
   /// "expects a schedule of this cluster's kernels like {...}, found {...}"
   InFlightDiagnostic refuse(ClusterOp cluster,
                             const ScheduleChoice &fitting) const {
@@ -96,7 +111,10 @@ private:
     return diag;
   }
 
+  static constexpr int64_t kMostOfAKnob = int64_t(1) << 24;
+
   const Target *machine = nullptr;
+  std::optional<int64_t> chunkOfAll;
 };
 
 } // namespace

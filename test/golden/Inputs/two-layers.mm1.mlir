@@ -1,5 +1,5 @@
 #loc28 = loc(unknown)
-module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.ranks = 1 : i64, mm1.stage = "mm1"} {
+module attributes {mm1.compute = "bf16", mm1.model = {experts = 2 : i64, head_dim = 16 : i64, heads = 4 : i64, hidden = 32 : i64, intermediate = 48 : i64, kv_heads = 2 : i64, layers = 2 : i64, lightning_layers = 1 : i64, max_positions = 4096 : i64, model_type = "minimax_m1", rotary_dim = 8 : i64, softmax_layers = 1 : i64, top_k = 1 : i64, vocab = 96 : i64}, mm1.stage = "mm1"} {
   mm1.weight @embed_tokens : tensor<96x32xbf16> = <sources = [#mm1.source<"model.embed_tokens.weight" : tensor<96x32xbf16>>], steps = []> loc(#loc1)
   mm1.weight @rope.inv_freq : tensor<4xf32> = <sources = [], steps = [#mm1.rope_frequencies<theta = 1.000000e+07 : f64, width = 8>]> loc(#loc2)
   mm1.weight @layers.0.input_layernorm : tensor<32xbf16> = <sources = [#mm1.source<"model.layers.0.input_layernorm.weight" : tensor<32xbf16>>], steps = []> loc(#loc3)
