@@ -258,7 +258,7 @@ MatmulShape matmulShape(const ClusterView &cluster, MatmulOpInterface matmul,
 ScheduleChoice byRows(const TargetFacts &facts, const ClusterView &cluster,
                       bool manyTokens) {
   ScheduleChoice choice;
-  choice.unit = CountedBy::Tokens;
+  choice.unit = GridUnit::Tokens;
   choice.set(knob::kPer, rowsPerTask(facts, rowBytes(cluster), manyTokens));
   return choice;
 }
@@ -300,14 +300,14 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
   case AnchorKind::Attention:
     // A task does one KV head for `per` consecutive tokens of the batch, and a
     // share of their spans. How long it takes depends on the context.
-    choice.unit = CountedBy::Tokens;
+    choice.unit = GridUnit::Tokens;
     choice.tasks = anchor.getRowParts() *
                    std::min(anchor.getReadParts(), facts().spanTasks);
     choice.set(knob::kPer, manyTokens ? facts().queryTokens : 1);
     choice.set(knob::kGrain, 1);
     break;
   case AnchorKind::SpanMerge:
-    choice.unit = CountedBy::Tokens;
+    choice.unit = GridUnit::Tokens;
     choice.tasks = anchor.getRowParts();
     break;
   case AnchorKind::Recurrence:
@@ -315,11 +315,11 @@ ScheduleChoice CpuTarget::schedule(const ClusterView &cluster) const {
     [[fallthrough]];
   case AnchorKind::CacheAppend:
     // A task does one head of one sequence.
-    choice.unit = CountedBy::Sequences;
+    choice.unit = GridUnit::Sequences;
     choice.tasks = anchor.getRowParts();
     break;
   case AnchorKind::Selection:
-    choice.unit = CountedBy::Tokens;
+    choice.unit = GridUnit::Tokens;
     break;
   case AnchorKind::Elementwise:
   case AnchorKind::Collective:

@@ -297,14 +297,14 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
   const Form *form = findForm(kinds);
   ScheduleChoice choice;
   choice.set(knob::kWarps, kWarps);
-  choice.unit = CountedBy::Tokens;
+  choice.unit = GridUnit::Tokens;
   if (!form)
     return choice;
   AnchorOpInterface main = cluster.anchors()[form->main];
   int64_t processors = facts().workers.front();
   switch (main.getAnchorKind()) {
   case AnchorKind::Matmul:
-    choice.unit = CountedBy::One;
+    choice.unit = GridUnit::One;
     choice.set(knob::kColumns,
                hasFewRows(cluster)
                    ? columnsPerBlock(partColumns(cluster, main), 1, processors)
@@ -319,7 +319,7 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
       break;
     }
     // Items of the groups, shared by as many blocks as there are processors.
-    choice.unit = CountedBy::One;
+    choice.unit = GridUnit::One;
     choice.set(knob::kColumns, kManyRowsColumns);
     choice.tasks = processors;
     break;
@@ -333,14 +333,14 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
             .getType());
     int64_t channels =
         cluster.bucket().hasOneTokenEach() ? kStepChannels : kChunkChannels;
-    choice.unit = CountedBy::Sequences;
+    choice.unit = GridUnit::Sequences;
     choice.set(knob::kChunk, facts().chunkTokens);
     choice.tasks =
         main.getRowParts() * llvm::divideCeil(state.getDimSize(3), channels);
     break;
   }
   case AnchorKind::CacheAppend:
-    choice.unit = CountedBy::Sequences;
+    choice.unit = GridUnit::Sequences;
     choice.tasks = main.getRowParts();
     break;
   case AnchorKind::Attention:
@@ -359,7 +359,7 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
   }
   case AnchorKind::Routing:
     if (cast<RowOpInterface>(main.getOperation()).getReach(0) == Reach::Batch)
-      choice.unit = CountedBy::One;
+      choice.unit = GridUnit::One;
     break;
   case AnchorKind::RowReduction:
   case AnchorKind::Selection:

@@ -29,7 +29,10 @@ class FusionExplainer {
 public:
   /// \param isOn  the pass was asked to explain; else nothing is said
   FusionExplainer(StringRef fusion, func::FuncOp function, bool isOn)
-      : fusion(fusion), entry(function.getSymName()), isOn(isOn) {}
+      : isOn(isOn), fusion(fusion), entry(function.getSymName()) {}
+
+  /// Whether anybody listens: where telling costs time, ask first.
+  const bool isOn;
 
   void take(Location at, const Twine &what, const Twine &why) const {
     say(at, what, /*isTaken=*/true, why);
@@ -43,7 +46,6 @@ private:
            const Twine &why) const;
 
   StringRef fusion, entry;
-  bool isOn;
 };
 
 /// The decision that a remark carries, or nothing.

@@ -94,6 +94,8 @@ private:
     std::optional<Refusal> refusal = whyIllegal(view);
     if (!refusal)
       refusal = target.accepts(view);
+    if (!explainer.isOn)
+      return !refusal;
     std::string what = describeOps(op) + " into " + describeOps(group.members);
     if (refusal)
       explainer.decline(op->getLoc(), what,

@@ -1,5 +1,7 @@
 //===- MergeClusters.cpp - Two kernels become one, if that is better ------===//
 #include "passes/Fuse/MergeClusters.h"
+#include "passes/Fuse/ExplainFusion.h"
+#include "passes/Fuse/KernelCost.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -7,6 +9,34 @@
 using namespace mlir;
 using namespace mlir::mm1;
 using llvm::formatv;
+
+namespace {
+
+class ClusterMerger {
+public:
+  ClusterMerger(const Target &target, const Bucket &bucket,
+                const FusionExplainer &explainer)
+      : target(target), bucket(bucket), explainer(explainer) {}
+
+  /// Puts what `producer` does in front of what each of `takers` does, which
+  /// read its results and stand in the order of the block; true when it was
+  /// done, and then `producer` and `takers` are gone.
+  bool merge(ClusterOp producer, ArrayRef<ClusterOp> takers);
+
+private:
+  std::optional<std::string> whyNot(ClusterOp producer,
+                                    ArrayRef<ClusterOp> takers,
+                                    ArrayRef<OpResult> kept, std::string &gain);
+  int64_t tasksOf(ClusterOp cluster) const;
+  ClusterOp build(ClusterOp producer, ClusterOp taker,
+                  ArrayRef<OpResult> kept) const;
+
+  const Target &target;
+  const Bucket &bucket;
+  const FusionExplainer &explainer;
+};
+
+} // namespace
 
 /// "{linear, silu}"
 static std::string describeCluster(ClusterOp cluster) {

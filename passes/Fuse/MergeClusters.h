@@ -17,34 +17,11 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "passes/Fuse/ExplainFusion.h"
-#include "passes/Fuse/KernelCost.h"
+#include "dialects/MM1/MM1.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::mm1 {
-
-class ClusterMerger {
-public:
-  ClusterMerger(const Target &target, const Bucket &bucket,
-                const FusionExplainer &explainer)
-      : target(target), bucket(bucket), explainer(explainer) {}
-
-  /// Puts what `producer` does in front of what each of `takers` does, which
-  /// read its results and stand in the order of the block; true when it was
-  /// done, and then `producer` and `takers` are gone.
-  bool merge(ClusterOp producer, ArrayRef<ClusterOp> takers);
-
-private:
-  std::optional<std::string> whyNot(ClusterOp producer,
-                                    ArrayRef<ClusterOp> takers,
-                                    ArrayRef<OpResult> kept, std::string &gain);
-  int64_t tasksOf(ClusterOp cluster) const;
-  ClusterOp build(ClusterOp producer, ClusterOp taker,
-                  ArrayRef<OpResult> kept) const;
-
-  const Target &target;
-  const Bucket &bucket;
-  const FusionExplainer &explainer;
-};
 
 struct MergeIdea {
   StringRef fusion; // "norm-linears"

@@ -9,8 +9,8 @@ using namespace mlir::mm1;
 ArrayRef<StringRef> mm1::allKnobs() {
   static const StringRef names[] = {
       knob::kPanels,    knob::kRows,  knob::kBlockPanels, knob::kBlockDepth,
-      knob::kBlockRows, knob::kWarps, knob::kStages,      knob::kColumns,
-      knob::kChunk,     knob::kGrain, knob::kPer};
+      knob::kBlockRows, knob::kWarps, knob::kColumns,     knob::kChunk,
+      knob::kGrain,     knob::kPer};
   return names;
 }
 
@@ -37,9 +37,9 @@ std::optional<int64_t> ScheduleChoice::get(StringRef knob) const {
 }
 
 int64_t ScheduleChoice::countTasks(int64_t tokens, int64_t sequences) const {
-  int64_t count = unit == CountedBy::One      ? 1
-                  : unit == CountedBy::Tokens ? tokens
-                                              : sequences;
+  int64_t count = unit == GridUnit::One      ? 1
+                  : unit == GridUnit::Tokens ? tokens
+                                             : sequences;
   return tasks * llvm::divideCeil(count, per);
 }
 
@@ -54,19 +54,7 @@ DictionaryAttr ScheduleChoice::toAttribute(MLIRContext *context) const {
     add(name, value);
   add("tasks", tasks);
   add(knob::kPer, per);
-  attributes.push_back(
-      builder.getNamedAttr("unit", builder.getStringAttr(spell(unit))));
+  attributes.push_back(builder.getNamedAttr(
+      "unit", builder.getStringAttr(stringifyGridUnit(unit))));
   return builder.getDictionaryAttr(attributes);
-}
-
-StringRef mm1::spell(CountedBy unit) {
-  switch (unit) {
-  case CountedBy::One:
-    return "one";
-  case CountedBy::Tokens:
-    return "tokens";
-  case CountedBy::Sequences:
-    return "sequences";
-  }
-  llvm_unreachable("unknown unit");
 }

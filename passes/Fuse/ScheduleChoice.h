@@ -9,13 +9,11 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "dialects/MM1/MM1.h"
+#include "dialects/Plan/Schedule.h"
 
 namespace mlir::mm1 {
 
-/// What the tasks of a grid are counted by: `tasks * ceil(count(unit) / per)`,
-/// where the count is 1, the batch's tokens, or its sequences.
-enum class CountedBy { One, Tokens, Sequences };
+using plan::GridUnit;
 
 namespace knob {
 // Matmuls of CPUs: panels of output columns that a task makes, and rows of
@@ -26,9 +24,8 @@ inline constexpr llvm::StringLiteral kPanels = "panels", kRows = "rows";
 inline constexpr llvm::StringLiteral kBlockPanels = "block_panels",
                                      kBlockDepth = "block_depth",
                                      kBlockRows = "block_rows";
-// Warps that share a task, stages of weights in flight, columns of a block.
-inline constexpr llvm::StringLiteral kWarps = "warps", kStages = "stages",
-                                     kColumns = "columns";
+// Warps that share a task, columns of a block.
+inline constexpr llvm::StringLiteral kWarps = "warps", kColumns = "columns";
 // Tokens of a recurrence that are handled at once.
 inline constexpr llvm::StringLiteral kChunk = "chunk";
 // Most tasks handed out at once; 1 where tasks are uneven.
@@ -41,7 +38,7 @@ inline constexpr llvm::StringLiteral kPer = "per";
 ArrayRef<StringRef> allKnobs();
 
 struct ScheduleChoice {
-  CountedBy unit = CountedBy::One;
+  GridUnit unit = GridUnit::One;
   int64_t tasks = 1, per = 1;
   /// Knobs besides `per`, each once.
   SmallVector<std::pair<StringRef, int64_t>, 4> knobs;
@@ -54,8 +51,5 @@ struct ScheduleChoice {
 
   DictionaryAttr toAttribute(MLIRContext *context) const;
 };
-
-/// "one", "tokens", "sequences"
-StringRef spell(CountedBy unit);
 
 } // namespace mlir::mm1

@@ -1,5 +1,6 @@
 //===- Draft.cpp - One function as steps on buffers without places --------===//
 #include "passes/Plan/Draft.h"
+#include "dialects/Plan/Schedule.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -135,34 +136,25 @@ private:
   }
 
   LogicalResult addStep(mm1::ClusterOp cluster) {
-    DictionaryAttr schedule = cluster.getScheduleAttr();
-    auto number = [&](StringRef key) {
-      return schedule ? schedule.getAs<IntegerAttr>(key) : nullptr;
-    };
-    auto tasks = number("tasks"), per = number("per");
-    auto unitName = schedule ? schedule.getAs<StringAttr>("unit") : nullptr;
-    std::optional<GridUnit> unit =
-        unitName ? symbolizeGridUnit(unitName.getValue()) : std::nullopt;
-    if (!tasks || !per || !unit)
-      return cluster.emitOpError("expects a schedule with tasks, unit and per; "
-                                 "run mm1-schedule-clusters first");
-    auto grain = number("grain"), warps = number("warps");
+    FailureOr<Schedule> schedule = Schedule::read(cluster);
+    if (failed(schedule))
+      return failure();
     int64_t index = draft.steps.size();
     DraftStep step{.kernel = {},
                    .call = hostCallOf(cluster, rules.selectsOnHost),
                    .args = {},
                    .access = {},
-                   .tasks = tasks.getInt(),
-                   .per = per.getInt(),
-                   .grain = grain ? grain.getInt() : 0,
-                   .unit = *unit,
+                   .tasks = schedule->tasks,
+                   .per = schedule->per,
+                   .grain = schedule->get("grain", 0),
+                   .unit = schedule->unit,
                    .threads = 0,
                    .label = labelOf(cluster),
                    .location = cluster.getLoc()};
     if (!step.call) {
       step.kernel = outliner.outline(cluster);
       if (rules.device == DeviceKind::CUDA)
-        step.threads = kWarpThreads * (warps ? warps.getInt() : 1);
+        step.threads = kWarpThreads * schedule->get("warps", 1);
     }
     for (Value input : cluster.getInputs()) {
       DraftArgument &argument = arguments.find(input)->second;

@@ -13,44 +13,6 @@ using namespace mlir::mm1::cpu;
 
 //===----------------------------- The schedule -----------------------------===//
 
-FailureOr<Schedule> Schedule::read(ClusterOp cluster) {
-  Schedule schedule;
-  schedule.attributes = cluster.getScheduleAttr();
-  if (!schedule.attributes)
-    return cluster.emitOpError("expects a schedule: run schedule-clusters");
-  auto positive = [&](StringRef name, int64_t &value) -> LogicalResult {
-    auto attribute = schedule.attributes.getAs<IntegerAttr>(name);
-    if (!attribute || attribute.getInt() < 1)
-      return cluster.emitOpError()
-             << "expects its schedule to hold a positive '" << name
-             << "', found " << schedule.attributes;
-    value = attribute.getInt();
-    return success();
-  };
-  if (failed(positive("tasks", schedule.tasks)) ||
-      failed(positive("per", schedule.per)))
-    return failure();
-  auto unit = schedule.attributes.getAs<StringAttr>("unit");
-  StringRef name = unit ? unit.getValue() : "";
-  if (name == "one")
-    schedule.unit = GridUnit::One;
-  else if (name == "tokens")
-    schedule.unit = GridUnit::Tokens;
-  else if (name == "sequences")
-    schedule.unit = GridUnit::Sequences;
-  else
-    return cluster.emitOpError()
-           << "expects its schedule to hold unit = \"one\", \"tokens\" or "
-              "\"sequences\", found "
-           << schedule.attributes;
-  return schedule;
-}
-
-int64_t Schedule::get(StringRef name, int64_t fallback) const {
-  auto attribute = attributes.getAs<IntegerAttr>(name);
-  return attribute ? attribute.getInt() : fallback;
-}
-
 //===----------------------------- The function -----------------------------===//
 
 KernelBuilder::KernelBuilder(ModuleOp out, StringRef symbol,

@@ -21,7 +21,7 @@
 #pragma once
 
 #include "compiler/Codegen/CPU/CPUTarget.h"
-#include "dialects/MM1/MM1.h"
+#include "dialects/Plan/Schedule.h"
 #include "runtime/Artifact/KernelABI.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,23 +29,8 @@
 
 namespace mlir::mm1::cpu {
 
-/// What a schedule's grid counts: see KernelABI.h and plan.fbs.
-enum class GridUnit { One, Tokens, Sequences };
-
-/// The `schedule` of a cluster, read and checked.
-struct Schedule {
-  /// The grid has tasks * ceil(count(unit) / per) tasks.
-  int64_t tasks = 1;
-  GridUnit unit = GridUnit::One;
-  int64_t per = 1;
-  DictionaryAttr attributes;
-
-  /// Reads `tasks`, `unit` and `per`; emits an error on the cluster when one
-  /// is missing or out of range.
-  static FailureOr<Schedule> read(ClusterOp cluster);
-  /// The integer of this name, or `fallback`.
-  int64_t get(StringRef name, int64_t fallback) const;
-};
+using plan::GridUnit;
+using plan::Schedule;
 
 class KernelBuilder {
 public:

@@ -22,8 +22,7 @@ bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
     return isa<RMSNormOp>(cluster.getOnlyAnchor());
   if (kind != AnchorKind::Matmul)
     return false;
-  auto matmul =
-      cast<MatmulOpInterface>(cluster.getOnlyAnchor().getOperation());
+  auto matmul = cast<MatmulOpInterface>(cluster.getOnlyAnchor().getOperation());
   return isa<BlockArgument>(matmul.getRows()) &&
          jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), matmul).size() ==
              1;

@@ -30,7 +30,7 @@ func.func @outside(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}) -> (tensor<?
 // -----
 
 func.func @no_schedule(%hidden: tensor<?x32xf32> {mm1.name = "hidden"}) -> (tensor<?x32xf32> {mm1.name = "logits"}) attributes {mm1.entry = "head"} {
-  // expected-error @+1 {{expects a schedule with tasks, unit and per; run mm1-schedule-clusters first}}
+  // expected-error @+1 {{expects a schedule: run schedule-clusters}}
   %y = mm1.cluster elementwise (%hidden) : (tensor<?x32xf32>) -> tensor<?x32xf32> {
   ^bb0(%a: tensor<?x32xf32>):
     %0 = mm1.silu %a : tensor<?x32xf32>

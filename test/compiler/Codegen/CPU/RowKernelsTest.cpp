@@ -62,8 +62,8 @@ TEST(RowReduction, SumsSquaresOfStretches) {
       auto norm = CompiledKernel::compile(
           "func.func @f(%x: " + x + ", %s: " + sums + ") -> " + y +
               " { %y = mm1.cluster elementwise (%x, %s)" + schedule + "(" + x +
-              ", " + sums + ") -> " + y + " {\n^bb0(%a: " + x + ", %b: " +
-              sums + "):\n%y = mm1.norm_rows %a, %b width = " +
+              ", " + sums + ") -> " + y + " {\n^bb0(%a: " + x +
+              ", %b: " + sums + "):\n%y = mm1.norm_rows %a, %b width = " +
               std::to_string(columns) + " eps = 1.0e-6 : (" + x + ", " + sums +
               ") -> " + y + "\nmm1.yield %y : " + y + "\n}\nreturn %y : " + y +
               "\n}",
