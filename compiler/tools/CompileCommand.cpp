@@ -18,7 +18,12 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
 
 using namespace mlir;
 
@@ -85,6 +90,12 @@ Status explainFusion(CompileSource &source, const CompileArguments &arguments,
                    arguments.output);
 }
 
+/// Neither LLVM nor new gives an error back when memory is used up.
+[[noreturn]] void endWithoutMemory() {
+  std::fputs("mm1c: error: not enough memory to compile the model\n", stderr);
+  std::_Exit(static_cast<int>(ErrorKind::Machine));
+}
+
 /// What --emit asks for against what the source is.
 Status checkEmit(const std::string &emit, const CompileSource &source,
                  const std::string &model) {
@@ -117,6 +128,9 @@ Status compileCommand(const CompileArguments &arguments) {
   if (arguments.kvTokens == 0)
     return usageError("--kv-tokens must be at least 1");
 
+  std::set_new_handler(endWithoutMemory);
+  llvm::install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { endWithoutMemory(); });
   MLIRContext context;
   mlir::mm1::cpu::loadKernelDialects(context);
   context.loadDialect<mlir::mm1::MM1Dialect, mlir::plan::PlanDialect,

@@ -60,7 +60,8 @@ Expected<PipelineOptions> typedOptions(const CompileArguments &arguments) {
     std::string names;
     for (auto &[fusion, name] : mlir::mm1::allFusions())
       names += (names.empty() ? "" : ", ") + name.str();
-    return usageError("--fuse: '" + unknown + "' is no fusion; known are " +
+    return usageError("--fuse: '" + unknown +
+                      "' is no fusion, or contradicts another; known are " +
                       names + ", each with '-' in front to leave it out");
   }
   return options;
