@@ -23,6 +23,3 @@ config.substitutions.append(("%data", os.path.join(config.test_source_root, "dat
 config.substitutions.append(("%examples", os.path.join(config.mm1_source_dir, "examples")))
 if os.path.exists(os.path.join(tools, "mm1c")):
     config.available_features.add("mm1c")
-# A sanitizer's shadow does not fit under a limit on addresses.
-if "sanitize" not in os.path.basename(os.path.dirname(tools)):
-    config.available_features.add("address-limits")
