@@ -14,9 +14,11 @@
 //   SlotState[slots]  in device memory, the spare slot's last. The host writes
 //                a `SlotState()` for each once; `begin` keeps it up to date.
 //
-//   ResultHeader in host memory that the device writes to; `publish` fills it,
-//                the epoch last and with release, so that a host which reads
-//                epoch 7 (with acquire) finds the rows of step 7 behind it:
+//   ResultHeader in host memory that the device writes to, `resultAt` bytes
+//                behind the address that `publish` is given: steps that run
+//                ahead have a result each. `publish` fills it, the epoch last
+//                and with release, so that a host which reads epoch 7 (with
+//                acquire) finds the rows of step 7 behind it:
 //     +0    epoch 7, 1 row, 40 candidates, 336 bytes a row
 //     +16   ResultRow    {token 5, count 40, largest 9, sum 3.5}
 //     +32   40 ids, 40 logits
@@ -95,7 +97,8 @@ struct StepHeader {
   int spareSlot = 0; ///< for the rows of stopped slots
   int pageColumns = 0;
   int pageTokens = 1;
-  int reserved[6] = {};
+  int resultAt = 0; ///< from the address that publish is given
+  int reserved[5] = {};
 };
 
 /// What the device says of one row.
