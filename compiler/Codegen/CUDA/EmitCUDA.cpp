@@ -61,7 +61,7 @@ FailureOr<std::string>
 mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
   std::string text = "// Made by mm1c. The words are those of "
                      "kernels/dp/cuda/dp.cuh; a task of the plan is a block.\n"
-                     "#include \"dp.cuh\"\n";
+                     "#include \"dp/cuda/dp.cuh\"\n";
   auto plan = part->getParentOfType<ModuleOp>();
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
     if (kernel.getModule() != part.getSymName())

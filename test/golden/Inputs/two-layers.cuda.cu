@@ -1,5 +1,5 @@
 // Made by mm1c. The words are those of kernels/dp/cuda/dp.cuh; a task of the plan is a block.
-#include "dp.cuh"
+#include "dp/cuda/dp.cuh"
 
 // @begin_0: no CUDA emitter yet
 
@@ -130,7 +130,7 @@ linear_residual_0(
 // @begin_1: no CUDA emitter yet
 
 // Made by mm1c. The words are those of kernels/dp/cuda/dp.cuh; a task of the plan is a block.
-#include "dp.cuh"
+#include "dp/cuda/dp.cuh"
 
 // @rope_cache_append_0: no CUDA emitter yet
 
