@@ -3,7 +3,7 @@
 // (CUDA Toolkit, "NVRTC"); none of its headers is needed to build.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CUDA/Nvrtc.h"
-#include "compiler/Codegen/CUDA/DpHeader.h"
+#include "compiler/Codegen/CUDA/KernelHeaders.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
@@ -29,7 +29,8 @@ constexpr StringRef kNames[] = {
 } // namespace
 
 struct Nvrtc::Library {
-  void *handle = nullptr; // never closed: unloading NVRTC loses 72 kB that it allocated while loading
+  void *handle =
+      nullptr; // never closed: unloading NVRTC loses 72 kB that it allocated while loading
   Result (*version)(int *, int *) = nullptr;
   const char *(*errorString)(Result) = nullptr;
   Result (*createProgram)(Program *, const char *, const char *, int,
@@ -83,11 +84,16 @@ std::string Nvrtc::version() const {
 Expected<CompiledProgram> Nvrtc::compile(StringRef program,
                                          StringRef arch) const {
   std::string text = program.str();
-  const char *headers[] = {kDpHeader}, *names[] = {"dp.cuh"};
+  std::vector<const char *> headers, names;
+  for (const KernelHeader &header : kernelHeaders()) {
+    headers.push_back(header.text);
+    names.push_back(header.name);
+  }
   Program handle = nullptr;
   // The name is part of the bytes: always the same one.
-  Result result = library->createProgram(&handle, text.c_str(), "mm1.cu", 1,
-                                         headers, names);
+  Result result =
+      library->createProgram(&handle, text.c_str(), "mm1.cu", int(names.size()),
+                             headers.data(), names.data());
   if (result)
     return llvm::createStringError(StringRef("nvrtcCreateProgram: ") +
                                    library->errorString(result));

@@ -4,7 +4,7 @@
 //   program->resources["linear_silu_0"].registers
 //
 // The library is opened at run time, so mm1c builds and starts without it. It
-// needs no driver and no GPU. A program sees dp.cuh and no other header.
+// needs no driver and no GPU. A program sees the headers of kernels/ and no others.
 //===---------------------------------------------------------------------===//
 #pragma once
 
