@@ -135,10 +135,12 @@ void addPlan(OpPassManager &manager, const PipelineOptions &options) {
   lower.prefillTokens = options.prefillTokens;
   if (const Target *target = findTarget(options.target)) {
     const TargetFacts &facts = target->facts();
-    lower.device = facts.name;
+    lower.device =
+        (isEmulated(options.target) ? "emulated:" : "") + facts.name.str();
     lower.pageImage = facts.pageImage;
     lower.spareUnits = facts.spareUnits;
     lower.selectsOnHost = facts.selectsOnHost;
+    lower.startsEarly = facts.startsEarly;
   }
   manager.addPass(plan::createLowerToPlan(lower));
   manager.addPass(plan::createVerifyPlan());

@@ -93,7 +93,7 @@ private:
         kernels.push_back(
             fb::CreateKernel(builder, text(kernel.getSymName()),
                              moduleIndex.lookup(kernel.getModule()), scratch,
-                             kernel.getWaits(), kernel.isBuiltin()));
+                             kernel.getWaits(), builtin(kernel)));
       } else if (auto weight = dyn_cast<mlir::mm1::WeightOp>(op)) {
         mlir::RankedTensorType type = weight.getWeightType();
         index[weight.getSymName()] = weights.size();
@@ -253,6 +253,14 @@ private:
 
   Offset<flatbuffers::String> text(llvm::StringRef string) {
     return builder.CreateSharedString(string.data(), string.size());
+  }
+
+  static fb::Builtin builtin(plan::KernelOp kernel) {
+    std::optional<plan::Builtin> builtin = kernel.getBuiltin();
+    if (!builtin)
+      return fb::Builtin::None;
+    return *builtin == plan::Builtin::Begin ? fb::Builtin::Begin
+                                            : fb::Builtin::Publish;
   }
 
   static fb::Element element(mlir::RankedTensorType type) {

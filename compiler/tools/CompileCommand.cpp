@@ -164,10 +164,16 @@ Status compileCommand(const CompileArguments &arguments) {
     return text ? writeText(*text, arguments.output) : Status(text.takeError());
   }
   if (emit == "cuda") {
-    FailureOr<std::string> text = mlir::mm1::cuda::emitCUDAModule(module);
-    if (failed(text))
-      return error.take("codegen");
-    return writeText(*text, arguments.output);
+    std::string text;
+    for (auto part : module.getOps<mlir::plan::KernelModuleOp>()) {
+      if (part.getDevice() != mlir::plan::DeviceKind::CUDA)
+        continue;
+      FailureOr<std::string> printed = mlir::mm1::cuda::emitCUDAModule(part);
+      if (failed(printed))
+        return error.take("codegen");
+      text += (text.empty() ? "" : "\n") + *printed;
+    }
+    return writeText(text, arguments.output);
   }
   return buildArtifact(source, std::move(moduleText), arguments, error);
 }

@@ -115,7 +115,8 @@ int main(int argc, char **argv) {
       ->add_option("--target", compile.target,
                    "What to generate code for: cpu, sm_80, sm_90a (a GPU: "
                    "text only, e.g. --emit=cuda)")
-      ->check(CLI::IsMember({"cpu", "sm_80", "sm_90a"}))
+      ->check(CLI::IsMember(
+          {"cpu", "sm_80", "sm_90a", "emulated:sm_80", "emulated:sm_90a"}))
       ->capture_default_str();
   compileApp
       ->add_option("--emit", compile.emit,

@@ -26,6 +26,9 @@ struct KernelParameter {
   Access access;
 };
 
+/// Threads of a builtin's only block.
+inline constexpr int64_t kBuiltinThreads = 256;
+
 /// An input of a cluster that its kernel changes in place (lightning state, KV
 /// pages), and which result is its next value; a cluster that does not yield it
 /// changes the input all the same.

@@ -7,6 +7,7 @@
 #include "dialects/Plan/Plan.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -72,28 +73,36 @@ static void printArguments(OpAsmPrinter &printer, Operation *,
   printer << ')';
 }
 
-//===---------------------- `(read type, write type)` ---------------------===//
+//===------------------- `(write "tokens" type, ...)` ---------------------===//
 
-static ParseResult parseParameters(OpAsmParser &parser, ArrayAttr &types,
-                                   DenseI32ArrayAttr &access) {
+static ParseResult parsePorts(OpAsmParser &parser, ArrayAttr &ports,
+                              ArrayAttr &types, DenseI32ArrayAttr &access) {
+  SmallVector<Attribute> names;
   SmallVector<Type> found;
   SmallVector<int32_t> kinds;
   auto parseOne = [&]() -> ParseResult {
-    return failure(parseAccess(parser, kinds) ||
-                   parser.parseType(found.emplace_back()));
+    std::string name;
+    if (parseAccess(parser, kinds) || parser.parseString(&name) ||
+        parser.parseType(found.emplace_back()))
+      return failure();
+    names.push_back(parser.getBuilder().getStringAttr(name));
+    return success();
   };
   if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, parseOne))
     return failure();
+  ports = parser.getBuilder().getArrayAttr(names);
   types = parser.getBuilder().getTypeArrayAttr(found);
   access = parser.getBuilder().getDenseI32ArrayAttr(kinds);
   return success();
 }
 
-static void printParameters(OpAsmPrinter &printer, Operation *, ArrayAttr types,
-                            DenseI32ArrayAttr access) {
+static void printPorts(OpAsmPrinter &printer, Operation *, ArrayAttr ports,
+                       ArrayAttr types, DenseI32ArrayAttr access) {
   printer << '(';
-  for (auto [i, type] : llvm::enumerate(types))
-    printer << (i ? ", " : "") << accessName(access, i) << ' ' << type;
+  if (ports && types)
+    for (auto [i, port, type] : llvm::enumerate(ports, types))
+      printer << (i ? ", " : "") << accessName(access, i) << ' ' << port << ' '
+              << type;
   printer << ')';
 }
 
@@ -189,9 +198,14 @@ LogicalResult KernelOp::verifyRegions() {
   if (isBuiltin()) { // C1
     if (!getBody().empty())
       return emitOpError("is a builtin and has a body");
-    if (getBuiltinTypes()->size() !=
-        getBuiltinAccess().value_or(ArrayRef<int32_t>()).size())
-      return emitOpError("expects one access per parameter");
+    size_t size = getBuiltinTypes() ? getBuiltinTypes()->size() : 0;
+    if (size == 0 || !getBuiltinPorts() || getBuiltinPorts()->size() != size ||
+        getBuiltinAccess().value_or(ArrayRef<int32_t>()).size() != size)
+      return emitOpError("expects ports, one access and one type for each");
+    llvm::StringSet<> names;
+    for (StringRef name : getBuiltinPorts()->getAsValueRange<StringAttr>())
+      if (!names.insert(name).second)
+        return emitOpError() << "names port '" << name << "' twice";
     for (Type type : getBuiltinTypes()->getAsValueRange<TypeAttr>())
       if (!isa<RankedTensorType>(type))
         return emitOpError() << "expects tensors as parameters, found " << type;

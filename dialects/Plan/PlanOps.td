@@ -81,6 +81,12 @@ def Plan_DeviceKind : I32EnumAttr<"DeviceKind", "What runs a module of kernels",
   let cppNamespace = "::mlir::plan";
 }
 
+def Plan_Builtin : I32EnumAttr<"Builtin", "A kernel without a cluster", [
+    I32EnumAttrCase<"Begin", 0, "begin">,
+    I32EnumAttrCase<"Publish", 1, "publish">]> {
+  let cppNamespace = "::mlir::plan";
+}
+
 def Plan_GridAxis : I32EnumAttr<"GridAxis", "An axis of the grid of ranks", [
     I32EnumAttrCase<"PP", 0, "pp">,
     I32EnumAttrCase<"EP", 1, "ep">,
@@ -186,11 +192,11 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, 
   let description = [{
     The block's arguments are the cluster's inputs. A call passes them in order, then the cluster's results in order,
     except those that are the next value of a state: they are written through the state's own argument.
-    A builtin has no cluster: its target's runtime brings it (`begin`, which fills the ports, and `publish`, which hands
-    results to the host), and its parameters are written down.
+    A builtin has no cluster. There are two: `begin` fills the input ports of its entry from the step block, and `publish`
+    hands its output ports to the host. Each parameter is a port by name.
     `waits` says that the kernel's text waits for the launch before it before it touches anything but weights; only such a
     kernel may start early.
-    Constraints: (C1) exactly one op, an `mm1.cluster`, or a builtin's parameters and nothing else; (C2) the cluster's
+    Constraints: (C1) exactly one op, an `mm1.cluster`, or a builtin's ports, each named once, and nothing else; (C2) the cluster's
     inputs are the block's arguments, in order; (C3) names a `plan.kernel_module`; (C4) a cpu's kernel is no builtin and does not
     wait: its launches run one after the other.
     ```mlir
@@ -198,19 +204,20 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, 
     ^bb0(%x: tensor<?x64xbf16>, %w: tensor<192x64xbf16>):
       %y = mm1.cluster matmul (%x, %w) : (tensor<?x64xbf16>, tensor<192x64xbf16>) -> tensor<?x192xbf16> { ... }
     }
-    plan.kernel @begin in @decode builtin (write tensor<?xi32>, write tensor<?xi32>) waits
+    plan.kernel @begin_0 in @decode builtin begin (write "tokens" tensor<?xi32>, update "pages" tensor<?x?xi32>) waits
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$module, OptionalAttr<TypeArrayAttr>:$builtin_types,
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$module, OptionalAttr<Plan_Builtin>:$builtin,
+                       OptionalAttr<StrArrayAttr>:$builtin_ports, OptionalAttr<TypeArrayAttr>:$builtin_types,
                        OptionalAttr<DenseI32ArrayAttr>:$builtin_access, UnitAttr:$waits);
   let regions = (region MaxSizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `in` $module (`builtin` custom<Parameters>($builtin_types, $builtin_access)^)? (`waits` $waits^)?
+    $sym_name `in` $module (`builtin` $builtin^ custom<Ports>($builtin_ports, $builtin_types, $builtin_access))? (`waits` $waits^)?
         attr-dict-with-keyword ($body^)?
   }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
-    bool isBuiltin() { return getBuiltinTypes().has_value(); }
+    bool isBuiltin() { return getBuiltin().has_value(); }
     /// Of a kernel that is no builtin.
     ::mlir::mm1::ClusterOp getCluster();
     /// The parameters of a call: type and access of each.

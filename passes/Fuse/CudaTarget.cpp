@@ -63,6 +63,8 @@ TargetFacts cudaFacts(StringRef name, ArrayRef<int64_t> multiprocessors,
       .pageImage = "gpu-1",
       .spareUnits = 1,
       .selectsOnHost = false,
+      // Dependent launches: compute capability 9.0 and later.
+      .startsEarly = name != "sm_80",
   };
 }
 

@@ -24,7 +24,12 @@ static ArrayRef<std::unique_ptr<Target>> allTargets() {
   return targets;
 }
 
+bool mm1::isEmulated(StringRef name) { return name.starts_with("emulated:"); }
+
 const Target *mm1::findTarget(StringRef name) {
+  bool onlyGPUs = name.consume_front("emulated:");
+  if (onlyGPUs && name == "cpu")
+    return nullptr;
   for (const std::unique_ptr<Target> &target : allTargets())
     if (target->name() == name)
       return target.get();

@@ -49,8 +49,10 @@ private:
   TargetFacts numbers;
 };
 
-/// The target of this name, or null.
+/// The target of this name, or null. "emulated:sm_90a" is sm_90a: the same
+/// plan and kernels, which are built for the processor besides.
 const Target *findTarget(StringRef name);
+bool isEmulated(StringRef name);
 
 /// Fails with an error on the op where a built cluster is illegal, or has no
 /// kernel on the target.

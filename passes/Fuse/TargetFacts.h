@@ -72,6 +72,7 @@ struct TargetFacts {
   StringRef pageImage; // how keys and values lie in a page
   int64_t spareUnits;  // slots, and pages, for rows that the device drops
   bool selectsOnHost;  // the runtime chooses candidates, not a kernel
+  bool startsEarly = false; // a launch may begin while the one before it ends
 
   int64_t depth(Type element) const {
     return element.isInteger(8) ? depthI8

@@ -28,6 +28,14 @@ constexpr std::pair<StringLiteral, Rows> kInputs[] = {
 constexpr StringLiteral kOutputs[] = {"hidden", "logits", "candidate_values",
                                       "candidate_ids", "candidate_sums"};
 
+/// Inputs that `begin` does not write: what an entry before has made, and what
+/// does not change from step to step.
+constexpr StringLiteral kKeptInputs[] = {"hidden", "vocabulary_mask"};
+
+/// What `publish` hands to the host.
+constexpr StringLiteral kPublished[] = {"candidate_counts", "candidate_values",
+                                        "candidate_ids", "candidate_sums"};
+
 /// Threads of a GPU that go together.
 constexpr int64_t kWarpThreads = 32;
 
@@ -44,6 +52,8 @@ public:
     for (BlockArgument argument : function.getArguments())
       if (failed(addInput(argument)))
         return failure();
+    if (rules.device == DeviceKind::CUDA)
+      addBegin();
     for (Operation &op : function.getBody().front()) {
       LogicalResult status =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
@@ -69,6 +79,8 @@ public:
         return state.current.getDefiningOp()->emitOpError()
                << "changes @" << name.getValue()
                << ", but no 'mm1.store_state' follows: states change in place";
+    if (rules.device == DeviceKind::CUDA)
+      addPublish();
     return std::move(draft);
   }
 
@@ -149,6 +161,7 @@ private:
                    .grain = schedule->get("grain", 0),
                    .unit = schedule->unit,
                    .threads = 0,
+                   .startsEarly = rules.startsEarly && index > 0,
                    .label = labelOf(cluster),
                    .location = cluster.getLoc()};
     if (!step.call) {
@@ -193,6 +206,60 @@ private:
       step.access.push_back(static_cast<int32_t>(parameter.access));
     draft.steps.push_back(std::move(step));
     return success();
+  }
+
+  /// The first step of a GPU: ports from the step block.
+  void addBegin() {
+    SmallVector<unsigned> ports;
+    SmallVector<Access> access;
+    for (auto [i, buffer] : llvm::enumerate(draft.buffers)) {
+      if (llvm::is_contained(kKeptInputs, buffer.port))
+        continue;
+      ports.push_back(i);
+      // Of the page table only the rows that grow.
+      access.push_back(buffer.port == "pages" ? Access::Update : Access::Write);
+    }
+    addBuiltin(Builtin::Begin, ports, access);
+  }
+
+  /// The last one, where there is something to tell.
+  void addPublish() {
+    SmallVector<unsigned> ports;
+    for (StringRef name : kPublished)
+      for (auto [i, buffer] : llvm::enumerate(draft.buffers))
+        if (buffer.port == name)
+          ports.push_back(i);
+    if (ports.size() == std::size(kPublished))
+      addBuiltin(Builtin::Publish, ports,
+                 SmallVector<Access>(ports.size(), Access::Read));
+  }
+
+  void addBuiltin(Builtin builtin, ArrayRef<unsigned> ports,
+                  ArrayRef<Access> access) {
+    SmallVector<StringRef> names;
+    SmallVector<Type> types;
+    for (unsigned port : ports) {
+      names.push_back(draft.buffers[port].port);
+      types.push_back(draft.buffers[port].type);
+    }
+    DraftStep step{.kernel = outliner.outlineBuiltin(builtin, names, access,
+                                                     types, draft.location),
+                   .call = std::nullopt,
+                   .args = {},
+                   .access = {},
+                   .tasks = 1,
+                   .per = 1,
+                   .grain = 0,
+                   .unit = GridUnit::One,
+                   .threads = kBuiltinThreads,
+                   .startsEarly = rules.startsEarly && !draft.steps.empty(),
+                   .label = stringifyBuiltin(builtin).str(),
+                   .location = draft.location};
+    for (auto [port, kind] : llvm::zip(ports, access)) {
+      step.args.push_back({port, {}, draft.buffers[port].type, false});
+      step.access.push_back(static_cast<int32_t>(kind));
+    }
+    draft.steps.push_back(std::move(step));
   }
 
   LogicalResult addOutputs(func::ReturnOp end) {

@@ -49,6 +49,7 @@ struct DraftStep {
   int64_t tasks, per, grain;
   GridUnit unit;
   int64_t threads; ///< of a block; 0 on a cpu
+  bool startsEarly;
   std::string label;
   Location location;
 };
@@ -66,6 +67,8 @@ struct Draft {
 struct StepRules {
   DeviceKind device = DeviceKind::CPU;
   bool selectsOnHost = true;
+  /// A launch may start while the one before it ends.
+  bool startsEarly = false;
 };
 
 /// Reads one function of the fuse phase. An error on the op that a plan cannot

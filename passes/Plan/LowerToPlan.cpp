@@ -65,7 +65,7 @@ private:
                        KernelOp(step.kernel).getSymName(), args, step.access,
                        step.tasks, step.unit, step.per, step.grain,
                        step.threads, /*shared_bytes=*/0, /*workspace_bytes=*/0,
-                       /*early_start=*/false, label);
+                       step.startsEarly, label);
   }
 
   int64_t place(int64_t base) {
@@ -141,14 +141,14 @@ struct LowerToPlan : plan::impl::LowerToPlanBase<LowerToPlan> {
     FailureOr<int64_t> pageTokens = findPageTokens(module);
     if (failed(pageTokens) || failed(checkOptions(module)))
       return failure();
-    bool isCPU = device == "cpu";
-    StepRules rules{isCPU ? DeviceKind::CPU : DeviceKind::CUDA, selectsOnHost};
+    KernelPlace place{};
+    place.arch = device;
+    if (place.arch != "cpu")
+      place.device = DeviceKind::CUDA;
+    place.isEmulated = place.arch.consume_front("emulated:");
+    StepRules rules{place.device, selectsOnHost, startsEarly};
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-    auto kernels = KernelModuleOp::create(
-        builder, module.getLoc(), "kernels", rules.device,
-        isCPU ? StringAttr() : builder.getStringAttr(device),
-        FlatSymbolRefAttr());
-    KernelOutliner outliner(module, kernels);
+    KernelOutliner outliner(module, builder, place);
     std::vector<Draft> drafts;
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {

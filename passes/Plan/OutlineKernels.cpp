@@ -45,26 +45,43 @@ std::string plan::labelOf(mm1::ClusterOp cluster) {
   return (place + (place.empty() ? "" : "/") + describeCluster(cluster)).str();
 }
 
-KernelOutliner::KernelOutliner(ModuleOp module, KernelModuleOp kernels)
-    : module(module), kernels(kernels) {}
+/// Without a name and a module yet.
+static KernelOp makeKernel(OpBuilder &builder, Location location) {
+  return KernelOp::create(builder, location, "", "", BuiltinAttr(), ArrayAttr(),
+                          ArrayAttr(), DenseI32ArrayAttr(), /*waits=*/false);
+}
 
-KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
-  OpBuilder builder(module.getContext());
-  // A kernel serves many places; errors name the first.
-  auto kernel =
-      KernelOp::create(builder, cluster.getLoc(), "", kernels.getSymName(),
-                       ArrayAttr(), DenseI32ArrayAttr(), /*waits=*/false);
-  Block &block = kernel.getBody().emplaceBlock();
-  IRMapping map;
-  for (Value input : cluster.getInputs())
-    if (!map.contains(input))
-      map.map(input, block.addArgument(input.getType(), kernel.getLoc()));
-    else
-      block.addArgument(input.getType(), kernel.getLoc());
-  builder.setInsertionPointToStart(&block);
-  auto clone = cast<mm1::ClusterOp>(builder.clone(*cluster, map));
-  clone->setOperands(block.getArguments());
+KernelOutliner::KernelOutliner(ModuleOp module, OpBuilder builder,
+                               KernelPlace place)
+    : module(module), builder(builder), place(place) {
+  if (place.device == DeviceKind::CPU)
+    current = makeModule();
+}
 
+KernelModuleOp KernelOutliner::makeModule() {
+  bool isCPU = place.device == DeviceKind::CPU;
+  std::string name =
+      isCPU ? "kernels" : "kernels_" + std::to_string(numModules++);
+  auto made = KernelModuleOp::create(
+      builder, module.getLoc(), name, place.device,
+      isCPU ? StringAttr() : builder.getStringAttr(place.arch),
+      FlatSymbolRefAttr());
+  if (place.isEmulated)
+    KernelModuleOp::create(builder, module.getLoc(), name + "_host",
+                           DeviceKind::CPU, StringAttr(),
+                           FlatSymbolRefAttr::get(made.getSymNameAttr()));
+  return made;
+}
+
+KernelModuleOp KernelOutliner::moduleOfNext() {
+  if (place.device == DeviceKind::CPU)
+    return current;
+  if (numKernels++ % kKernelsInModule == 0)
+    current = makeModule();
+  return current;
+}
+
+KernelOp KernelOutliner::share(KernelOp kernel, StringRef name) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   kernel->print(stream, OpPrintingFlags().useLocalScope().printGenericOpForm());
@@ -73,8 +90,43 @@ KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
     kernel->erase();
     return known->second;
   }
-  std::string name = describeCluster(cluster);
-  kernel.setSymName(name + "_" + std::to_string(numNamed[name]++));
+  kernel.setSymName((name + "_" + std::to_string(numNamed[name]++)).str());
+  kernel.setModule(moduleOfNext().getSymName());
   module.push_back(kernel);
   return kernel;
+}
+
+KernelOp KernelOutliner::outline(mm1::ClusterOp cluster) {
+  OpBuilder inside(module.getContext());
+  // A kernel serves many places; errors name the first. On a GPU the printed
+  // text of every kernel waits first (compiler/Codegen/CUDA).
+  KernelOp kernel = makeKernel(inside, cluster.getLoc());
+  kernel.setWaits(place.device == DeviceKind::CUDA);
+  Block &block = kernel.getBody().emplaceBlock();
+  IRMapping map;
+  for (Value input : cluster.getInputs())
+    if (!map.contains(input))
+      map.map(input, block.addArgument(input.getType(), kernel.getLoc()));
+    else
+      block.addArgument(input.getType(), kernel.getLoc());
+  inside.setInsertionPointToStart(&block);
+  auto clone = cast<mm1::ClusterOp>(inside.clone(*cluster, map));
+  clone->setOperands(block.getArguments());
+  return share(kernel, describeCluster(cluster));
+}
+
+KernelOp KernelOutliner::outlineBuiltin(Builtin builtin,
+                                        ArrayRef<StringRef> ports,
+                                        ArrayRef<Access> access,
+                                        ArrayRef<Type> types,
+                                        Location location) {
+  OpBuilder inside(module.getContext());
+  KernelOp kernel = makeKernel(inside, location);
+  kernel.setBuiltin(builtin);
+  kernel.setBuiltinPortsAttr(inside.getStrArrayAttr(ports));
+  kernel.setBuiltinTypesAttr(inside.getTypeArrayAttr(types));
+  kernel.setBuiltinAccess(
+      llvm::map_to_vector(access, [](Access each) { return int32_t(each); }));
+  kernel.setWaits(true);
+  return share(kernel, stringifyBuiltin(builtin));
 }

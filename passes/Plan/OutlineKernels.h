@@ -14,17 +14,41 @@
 
 namespace mlir::plan {
 
+/// Where kernels will run.
+struct KernelPlace {
+  DeviceKind device = DeviceKind::CPU;
+  StringRef arch;          ///< of a GPU
+  bool isEmulated = false; ///< each module is built for the processor, too
+};
+
 class KernelOutliner {
 public:
-  /// Kernels are created at the end of `module`, as part of `kernels`.
-  KernelOutliner(ModuleOp module, KernelModuleOp kernels);
+  /// Kernels are created at the end of `module`, their modules at `builder`:
+  /// one of a cpu, and of a GPU one for every kKernelsInModule kernels, which
+  /// are built side by side.
+  KernelOutliner(ModuleOp module, OpBuilder builder, KernelPlace place);
+
+  static constexpr int64_t kKernelsInModule = 16;
 
   /// The kernel that does what `cluster` does, made if there is none yet.
   KernelOp outline(mm1::ClusterOp cluster);
 
+  /// The builtin kernel for ports of these names, accesses and types.
+  KernelOp outlineBuiltin(Builtin builtin, ArrayRef<StringRef> ports,
+                          ArrayRef<Access> access, ArrayRef<Type> types,
+                          Location location);
+
 private:
+  /// `kernel` as it is, or the one made before that equals it.
+  KernelOp share(KernelOp kernel, StringRef name);
+  KernelModuleOp makeModule();
+  KernelModuleOp moduleOfNext();
+
   ModuleOp module;
-  KernelModuleOp kernels;
+  OpBuilder builder;
+  KernelPlace place;
+  KernelModuleOp current;
+  int64_t numKernels = 0, numModules = 0;
   llvm::StringMap<KernelOp> byText;
   llvm::StringMap<unsigned> numNamed;
 };

@@ -13,7 +13,8 @@ def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
     (HostCalls.h). Each function becomes one `plan.entry` per bucket: decode for 1, 2, 4, ...
     sequences, prefill for 16, 64, 256, ... tokens, head for 1, 2, 4, ... rows and one more bucket of up to 64. States are
     updated in place. Named buffers come first in the arena, at one place for all buckets; the others share what is
-    behind by live range (PlaceBuffers.h).
+    behind by live range (PlaceBuffers.h). An entry of a GPU begins with the builtin `begin`, and ends with `publish` where
+    it chooses candidates; its kernels are in modules of at most 16.
     ```mlir
     func.func @decode(%tokens: tensor<?xi32> {mm1.name = "tokens"}, ...) -> tensor<?x64xf32> attributes {mm1.entry = "decode"} {
       %t = mm1.load_weight @embed_tokens : tensor<512x64xf32>
@@ -42,10 +43,11 @@ def LowerToPlan : Pass<"mm1-lower-to-plan", "::mlir::ModuleOp"> {
     Option<"kvTokens", "kv-tokens", "int64_t", "0",
            "Tokens that all sequences together have keys and values for; 0: a context for each, up to 1048576 or one context">,
     Option<"prefillTokens", "prefill-tokens", "int64_t", "256", "Most tokens of one prefill step">,
-    Option<"device", "device", "std::string", "\"cpu\"", "cpu, or the architecture of a GPU">,
+    Option<"device", "device", "std::string", "\"cpu\"", "cpu, the architecture of a GPU, or emulated:ARCHITECTURE">,
     Option<"pageImage", "page-image", "std::string", "\"cpu-1\"", "How keys and values lie in a page">,
     Option<"spareUnits", "spare-units", "int64_t", "0", "Slots, and pages, that belong to no sequence">,
-    Option<"selectsOnHost", "selects-on-host", "bool", "true", "Whether the runtime chooses candidates, not a kernel">
+    Option<"selectsOnHost", "selects-on-host", "bool", "true", "Whether the runtime chooses candidates, not a kernel">,
+    Option<"startsEarly", "starts-early", "bool", "false", "Whether a launch may begin while the one before it ends">
   ];
   let dependentDialects = ["::mlir::plan::PlanDialect"];
 }

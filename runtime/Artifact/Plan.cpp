@@ -241,11 +241,13 @@ void readKernels(const fb::Plan &source, Plan &plan, Reader &reader) {
                               plan.modules.size())),
         reader.number(field + ".scratch_bytes", kernel->scratch_bytes(), 0,
                       kMaxScratchBytes),
-        kernel->waits(), kernel->is_builtin()};
+        kernel->waits(),
+        reader.choice<Builtin>(field + ".builtin", kernel->builtin(),
+                               fb::Builtin::MAX)};
     if (reader.failed())
       return;
     if (plan.modules[result.module].device == DeviceKind::CPU &&
-        (result.waits || result.isBuiltin))
+        (result.waits || result.builtin != Builtin::None))
       reader.fail(field, result.waits ? "waits, but is a cpu's"
                                       : "is a builtin, but a cpu's");
     plan.kernels.push_back(std::move(result));

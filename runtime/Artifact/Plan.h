@@ -38,6 +38,7 @@ enum class GridUnit : uint8_t { One, Tokens, Sequences };
 enum class ArgKind : uint8_t { Arena, Weight, State };
 enum class Access : uint8_t { Read, Write, Update };
 enum class DeviceKind : uint8_t { CPU, CUDA };
+enum class Builtin : uint8_t { None, Begin, Publish };
 enum class GridAxis : uint8_t { PP, EP, TP };
 enum class CollectiveKind : uint8_t { AllReduce, AllGather };
 
@@ -75,7 +76,8 @@ struct Plan {
     std::string symbol;
     uint32_t module;
     uint64_t scratchBytes;
-    bool waits, isBuiltin;
+    bool waits;
+    Builtin builtin;
   };
   struct Arg {
     ArgKind kind;

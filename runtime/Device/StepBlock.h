@@ -8,10 +8,12 @@
 //
 // The device writes the plan's input ports from it: tokens, positions, starts,
 // slots, the rows of the head, what each row's candidates are to be; and it
-// appends page 9 to the page table of slot 3, which then has two.
+// appends page 9 to the page table of slot 3, which then has two. Rows and
+// updates are those of kernels/step/step_block.h, which a GPU reads as they are.
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "kernels/step/step_block.h"
 #include "runtime/Support/Candidates.h"
 
 #include <cstddef>
@@ -19,22 +21,6 @@
 #include <span>
 
 namespace mm1 {
-
-/// One token of a step.
-struct StepRow {
-  int32_t token;        ///< its id; of a head step: which row of the last step
-  int32_t position = 0; ///< in its sequence
-  int32_t slot = 0;
-  int32_t newPage = -1; ///< page that this position starts; -1: none
-};
-
-/// What the rows of a slot are asked for, from now on.
-struct SlotUpdate {
-  int32_t slot;
-  int32_t candidates = 1;       ///< 1 (greedy) to Plan.candidates
-  float inverseTemperature = 1; ///< for their sum
-  uint32_t reserved = 0;
-};
 
 /// A step to be filled. Memory belongs to the device, which has room for its
 /// largest bucket.

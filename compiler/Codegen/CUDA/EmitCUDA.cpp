@@ -58,13 +58,17 @@ FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
   return printed;
 }
 
-FailureOr<std::string> mlir::mm1::cuda::emitCUDAModule(ModuleOp plan) {
+FailureOr<std::string>
+mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
   std::string text = "// Made by mm1c. The words are those of "
                      "kernels/dp/dp.h; a task of the plan is a block.\n"
                      "#include \"dp/dp.h\"\n";
+  auto plan = part->getParentOfType<ModuleOp>();
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
-    ClusterOp cluster = kernel.getCluster();
-    if (!hasEmitter(cluster)) {
+    if (kernel.getModule() != part.getSymName())
+      continue;
+    ClusterOp cluster = kernel.isBuiltin() ? ClusterOp() : kernel.getCluster();
+    if (!cluster || !hasEmitter(cluster)) {
       text += formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
       continue;
     }

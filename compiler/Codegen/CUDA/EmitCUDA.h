@@ -11,7 +11,7 @@
 //===---------------------------------------------------------------------===//
 #pragma once
 
-#include "dialects/MM1/MM1.h"
+#include "dialects/Plan/Plan.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -30,10 +30,10 @@ bool hasEmitter(ClusterOp cluster);
 /// schedule is missing or does not fit, or a layout is not its own.
 FailureOr<std::string> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
 
-/// A whole program for NVRTC: the include of dp.h and every `plan.kernel` of
-/// the plan in order. A kernel whose form the target takes, but whose text is
+/// A whole program for NVRTC: the include of dp.h and every `plan.kernel` in
+/// `part`, in order. A kernel whose form the target takes, but whose text is
 /// not written yet, leaves a line
 /// `// @lightning_0: no CUDA emitter yet`. Fails like emitCUDAKernel.
-FailureOr<std::string> emitCUDAModule(ModuleOp plan);
+FailureOr<std::string> emitCUDAModule(::mlir::plan::KernelModuleOp part);
 
 } // namespace mlir::mm1::cuda

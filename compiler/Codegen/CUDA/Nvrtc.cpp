@@ -22,10 +22,6 @@ namespace {
 using Result = int;
 using Program = struct OpaqueProgram *;
 
-constexpr StringRef kNames[] = {
-    "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
-    "/usr/local/cuda/lib64/libnvrtc.so", "/usr/local/cuda/lib/libnvrtc.so"};
-
 } // namespace
 
 struct Nvrtc::Library {
@@ -41,6 +37,8 @@ struct Nvrtc::Library {
   Result (*log)(Program, char *) = nullptr;
   Result (*cubinSize)(Program, size_t *) = nullptr;
   Result (*cubin)(Program, char *) = nullptr;
+  Result (*ptxSize)(Program, size_t *) = nullptr;
+  Result (*ptx)(Program, char *) = nullptr;
 
   template <typename Function> bool find(Function &function, const char *name) {
     function = reinterpret_cast<Function>(dlsym(handle, name));
@@ -54,25 +52,44 @@ struct Nvrtc::Library {
            find(compileProgram, "nvrtcCompileProgram") &&
            find(logSize, "nvrtcGetProgramLogSize") &&
            find(log, "nvrtcGetProgramLog") &&
-           find(cubinSize, "nvrtcGetCUBINSize") && find(cubin, "nvrtcGetCUBIN");
+           find(cubinSize, "nvrtcGetCUBINSize") &&
+           find(cubin, "nvrtcGetCUBIN") && find(ptxSize, "nvrtcGetPTXSize") &&
+           find(ptx, "nvrtcGetPTX");
   }
 };
 
-Expected<Nvrtc> Nvrtc::load() {
+Expected<Nvrtc> Nvrtc::load(StringRef path) {
   auto library = std::make_shared<Library>();
-  for (StringRef name : kNames) {
-    library->handle = dlopen(name.data(), RTLD_NOW | RTLD_LOCAL);
-    if (!library->handle)
+  std::vector<std::string> places =
+      path.empty() ? findNvrtc() : std::vector<std::string>{path.str()};
+  std::string firstError;
+  for (const std::string &place : places) {
+    library->handle = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library->handle) {
+      if (firstError.empty())
+        firstError = dlerror();
       continue;
+    }
     if (library->findAll())
-      return Nvrtc(std::move(library));
+      return Nvrtc(std::move(library), place);
     return llvm::createStringError(
-        name + ": lacks functions of NVRTC 12 or 13; install another version");
+        place + ": lacks functions of NVRTC 12 or 13; install another version");
   }
+  if (!path.empty())
+    return llvm::createStringError(
+        "--nvrtc: cannot open " + path + ": " + firstError +
+        "; it names the library's file, libnvrtc.so.13");
   return llvm::createStringError(
-      "cannot open NVRTC, tried " +
-      llvm::join(llvm::ArrayRef<StringRef>(kNames), ", ") +
-      "; install the CUDA toolkit's nvrtc package");
+      "cannot open NVRTC, NVIDIA's compiler for kernels, tried " +
+      llvm::join(places, ", ") +
+      "; install the CUDA toolkit, or run examples/install-dependencies.sh "
+      "--cuda, or name the file with --nvrtc");
+}
+
+llvm::ArrayRef<const char *> Nvrtc::options() {
+  static const char *const all[] = {"--std=c++17", "--fmad=false",
+                                    "--ptxas-options=-v"};
+  return all;
 }
 
 std::string Nvrtc::version() const {
@@ -84,25 +101,25 @@ std::string Nvrtc::version() const {
 Expected<CompiledProgram> Nvrtc::compile(StringRef program,
                                          StringRef arch) const {
   std::string text = program.str();
-  std::vector<const char *> headers, names;
+  std::vector<const char *> texts, names;
   for (const KernelHeader &header : kernelHeaders()) {
-    headers.push_back(header.text);
+    texts.push_back(header.text);
     names.push_back(header.name);
   }
   Program handle = nullptr;
   // The name is part of the bytes: always the same one.
   Result result =
-      library->createProgram(&handle, text.c_str(), "mm1.cu", int(names.size()),
-                             headers.data(), names.data());
+      library->createProgram(&handle, text.c_str(), "mm1.cu", int(texts.size()),
+                             texts.data(), names.data());
   if (result)
     return llvm::createStringError(StringRef("nvrtcCreateProgram: ") +
                                    library->errorString(result));
   llvm::scope_exit destroy([&] { library->destroyProgram(&handle); });
 
   std::string architecture = ("--gpu-architecture=" + arch).str();
-  const char *options[] = {architecture.c_str(), "--std=c++17", "--fmad=false",
-                           "--ptxas-options=-v"};
-  result = library->compileProgram(handle, std::size(options), options);
+  std::vector<const char *> all = {architecture.c_str()};
+  llvm::append_range(all, options());
+  result = library->compileProgram(handle, int(all.size()), all.data());
 
   CompiledProgram compiled;
   size_t size = 0;
@@ -122,6 +139,12 @@ Expected<CompiledProgram> Nvrtc::compile(StringRef program,
   if (library->cubin(handle, compiled.cubin.data()) != 0)
     return llvm::createStringError("NVRTC " + version() +
                                    " does not give its cubin for " + arch);
+  if (library->ptxSize(handle, &size) != 0 || size == 0)
+    return llvm::createStringError("NVRTC " + version() + " made no PTX for " +
+                                   arch);
+  compiled.ptx.resize(size);
+  library->ptx(handle, compiled.ptx.data());
+  compiled.ptx.resize(compiled.ptx.find('\0')); // it ends with one
   compiled.resources = parseResources(compiled.log);
   return compiled;
 }

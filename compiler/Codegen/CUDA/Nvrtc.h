@@ -4,16 +4,19 @@
 //   program->resources["linear_silu_0"].registers
 //
 // The library is opened at run time, so mm1c builds and starts without it. It
-// needs no driver and no GPU. A program sees the headers of kernels/ and no others.
+// needs no driver and no GPU. A program sees the headers of kernels/ and no
+// others.
 //===---------------------------------------------------------------------===//
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace mlir::mm1::cuda {
 
@@ -26,16 +29,22 @@ struct KernelResources {
 };
 
 struct CompiledProgram {
-  std::string cubin;
+  std::string cubin, ptx;
   std::string log;
   llvm::StringMap<KernelResources> resources; // by kernel
 };
 
 class Nvrtc {
 public:
-  /// Opens libnvrtc 13 or 12, from the loader's path or from /usr/local/cuda.
-  /// An error names what was looked for.
-  static llvm::Expected<Nvrtc> load();
+  /// Opens libnvrtc 13 or 12: the file `path`, or the first that findNvrtc()
+  /// names. An error names what was looked for.
+  static llvm::Expected<Nvrtc> load(llvm::StringRef path = "");
+
+  /// The file that was opened.
+  const std::string &path() const { return opened; }
+
+  /// What every program is compiled with, beside its architecture.
+  static llvm::ArrayRef<const char *> options();
 
   /// "13.0"
   std::string version() const;
@@ -48,10 +57,15 @@ public:
 
 private:
   struct Library;
-  explicit Nvrtc(std::shared_ptr<Library> library)
-      : library(std::move(library)) {}
+  Nvrtc(std::shared_ptr<Library> library, std::string opened)
+      : library(std::move(library)), opened(std::move(opened)) {}
   std::shared_ptr<Library> library;
+  std::string opened;
 };
+
+/// Where NVRTC may be, best first: the loader's path, CUDA toolkits, and the
+/// wheels of PyPI (examples/install-dependencies.sh --cuda brings one).
+std::vector<std::string> findNvrtc();
 
 /// Reads what `--ptxas-options=-v` reports. Exposed for tests.
 llvm::StringMap<KernelResources> parseResources(llvm::StringRef log);

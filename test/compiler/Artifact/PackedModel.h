@@ -76,9 +76,16 @@ struct PackedModel {
     EXPECT_TRUE(mlir::succeeded(passes.run(*module)));
   }
 
-  /// One build, and a scratch size for every kernel: 0, 64, 128, ...
+  /// One build of each module, and a scratch size for every kernel: 0, 64, ...
   BuiltKernels built() {
-    BuiltKernels kernels{{{{"x86-64-v3", "kernels/cpu-x86-64-v3.so"}}}, {}};
+    BuiltKernels kernels;
+    for (auto part : module->getOps<mlir::plan::KernelModuleOp>()) {
+      if (std::optional<llvm::StringRef> arch = part.getArch())
+        kernels.variants.push_back(
+            {{arch->str(), "kernels/" + part.getSymName().str() + ".cubin"}});
+      else
+        kernels.variants.push_back({{"x86-64-v3", "kernels/cpu-x86-64-v3.so"}});
+    }
     for ([[maybe_unused]] auto kernel : module->getOps<mlir::plan::KernelOp>())
       kernels.scratchBytes.push_back(64 * kernels.scratchBytes.size());
     return kernels;

@@ -134,7 +134,7 @@ module attributes {mm1.ranks = 4 : i64} {
       candidates = 1 page_image = "gpu-1" spare_slots = 1 spare_pages = 2 grid = [1, 2, 2]
   plan.kernel_module @gpu cuda arch = "sm_90a"
   plan.kernel_module @host cpu host_of = @gpu
-  plan.kernel @begin in @gpu builtin (read tensor<?xi32>, write tensor<?xi32>) waits
+  plan.kernel @begin in @gpu builtin begin (read "pages" tensor<?xi32>, write "tokens" tensor<?xi32>) waits
   plan.entry @decode_2 decode tokens = 2 sequences = 2 stage = 0 {
     %x = plan.buffer input "slots" at 0 bytes = 64 rows = 2 : tensor<?xi32>
     %y = plan.buffer at 64 bytes = 64 rows = 2 : tensor<?xi32>
@@ -170,7 +170,7 @@ module attributes {mm1.ranks = 4 : i64} {
   EXPECT_EQ(plan.modules[0]->host_of, -1);
   EXPECT_EQ(plan.modules[1]->host_of, 0);
   EXPECT_TRUE(plan.kernels[0]->waits);
-  EXPECT_TRUE(plan.kernels[0]->is_builtin);
+  EXPECT_EQ(plan.kernels[0]->builtin, fb::Builtin::Begin);
   auto &steps = plan.entries[0]->steps;
   ASSERT_EQ(steps.size(), 6u);
   const fb::LaunchT &launch = *steps[0]->action.AsLaunch();

@@ -78,7 +78,7 @@ plan.kernel @k in @kernels
 
 // kernel C1
 // expected-error @+1 {{is a builtin and has a body}}
-plan.kernel @k in @kernels builtin (read tensor<?xi32>) {
+plan.kernel @k in @kernels builtin begin (write "tokens" tensor<?xi32>) {
 ^bb0(%x: tensor<?x32xf32>):
   %y = mm1.cluster elementwise (%x) : (tensor<?x32xf32>) -> tensor<?x32xf32> {
   ^bb0(%a: tensor<?x32xf32>):
@@ -86,6 +86,18 @@ plan.kernel @k in @kernels builtin (read tensor<?xi32>) {
     mm1.yield %0 : tensor<?x32xf32>
   }
 }
+
+// -----
+
+// kernel C1
+// expected-error @+1 {{expects ports, one access and one type for each}}
+plan.kernel @k in @kernels builtin publish ()
+
+// -----
+
+// kernel C1
+// expected-error @+1 {{names port 'tokens' twice}}
+plan.kernel @k in @kernels builtin begin (write "tokens" tensor<?xi32>, write "tokens" tensor<?xi32>)
 
 // -----
 
@@ -105,7 +117,7 @@ plan.kernel @k in @kernels {
 plan.kernel_module @kernels cpu
 // kernel C4
 // expected-error @+1 {{is a builtin, but kernels of a cpu have a cluster and follow one another}}
-plan.kernel @k in @kernels builtin (read tensor<?xi32>)
+plan.kernel @k in @kernels builtin begin (write "tokens" tensor<?xi32>)
 
 // -----
 

@@ -16,8 +16,8 @@ module attributes {mm1.ranks = 4 : i64} {
   // CHECK: plan.kernel_module @gpu_host cpu host_of = @gpu
   plan.kernel_module @gpu_host cpu host_of = @gpu
 
-  // CHECK: plan.kernel @begin in @gpu builtin (read tensor<?xi32>, write tensor<?xi32>) waits{{$}}
-  plan.kernel @begin in @gpu builtin (read tensor<?xi32>, write tensor<?xi32>) waits
+  // CHECK: plan.kernel @begin in @gpu builtin begin (read "candidate_ids" tensor<?xi32>, write "tokens" tensor<?xi32>) waits{{$}}
+  plan.kernel @begin in @gpu builtin begin (read "candidate_ids" tensor<?xi32>, write "tokens" tensor<?xi32>) waits
 
   // CHECK: plan.kernel @linear_0 in @kernels {
   plan.kernel @linear_0 in @kernels {

@@ -1,6 +1,8 @@
 // Made by mm1c. The words are those of kernels/dp/dp.h; a task of the plan is a block.
 #include "dp/dp.h"
 
+// @begin_0: no CUDA emitter yet
+
 // rope_angles_0
 // What    out0 = rope_angles(in0, in1)#0
 //         out1 = rope_angles(in0, in1)#1
@@ -125,8 +127,17 @@ DP_EXPORT(linear_residual_0)
 
 // @top_candidates_0: no CUDA emitter yet
 
+// @publish_0: no CUDA emitter yet
+
+// @begin_1: no CUDA emitter yet
+
+// Made by mm1c. The words are those of kernels/dp/dp.h; a task of the plan is a block.
+#include "dp/dp.h"
+
 // @rope_cache_append_0: no CUDA emitter yet
 
 // @rope_softmax_attention_0: no CUDA emitter yet
+
+// @begin_2: no CUDA emitter yet
 
 // @gather_rows_rms_norm_linear_0: no CUDA emitter yet

@@ -1,5 +1,5 @@
 // RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=64 prefill-tokens=16" --mm1-verify-plan | FileCheck %s
-// RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=64 prefill-tokens=16 device=sm_90a page-image=gpu-1 spare-units=1 selects-on-host=false" \
+// RUN: mm1-opt %s --mm1-lower-to-plan="max-sequences=2 max-context=64 prefill-tokens=16 device=sm_90a page-image=gpu-1 spare-units=1 selects-on-host=false starts-early=true" \
 // RUN:   --mm1-verify-plan | FileCheck %s --check-prefix=GPU
 
 // A cpu leaves candidates to the runtime: rows of 100 logits lie 128 apart, 8 values 32, 8 ids 8, and sums 32.
@@ -13,12 +13,17 @@
 // CHECK-SAME:   numbers = [100, 8, 128, 32, 8, 32] tasks = 1 unit = tokens per = 1 label = "sampling/top_candidates"
 
 // A GPU has a kernel for them, whose block shape comes from the schedule; and spare units behind the sequences'.
-// GPU: launches_per_token = 1 : i64
+// Its entries begin with the step block and end with what the host wants to know; a launch starts while the one before it ends.
+// GPU: launches_per_token = 3 : i64
 // GPU: plan.limits {{.*}} pages = 2 {{.*}} page_image = "gpu-1" spare_slots = 1 spare_pages = 1{{$}}
-// GPU: plan.kernel_module @kernels cuda arch = "sm_90a"
-// GPU: plan.kernel @top_candidates_0 in @kernels {
+// GPU: plan.kernel_module @kernels_0 cuda arch = "sm_90a"
+// GPU: plan.kernel @begin_0 in @kernels_0 builtin begin (write "candidate_counts" tensor<?xi32>, write "inverse_temperatures" tensor<?xf32>) waits
+// GPU: plan.kernel @top_candidates_0 in @kernels_0 waits {
+// GPU: plan.kernel @publish_0 in @kernels_0 builtin publish (read "candidate_counts" tensor<?xi32>, read "candidate_values" tensor<?x8xf32>, read "candidate_ids" tensor<?x8xi32>, read "candidate_sums" tensor<?x2xf32>) waits
 // GPU-NOT: plan.host_call
-// GPU: plan.launch @top_candidates_0 {{.*}} tasks = 1 unit = tokens per = 1 grain = 1 threads = 128 label = "sampling/top_candidates"
+// GPU: plan.launch @begin_0 {{.*}} tasks = 1 unit = one per = 1 threads = 256 label = "begin"
+// GPU: plan.launch @top_candidates_0 {{.*}} tasks = 1 unit = tokens per = 1 grain = 1 threads = 128 early_start label = "sampling/top_candidates"
+// GPU: plan.launch @publish_0 {{.*}} tasks = 1 unit = one per = 1 threads = 256 early_start label = "publish"
 
 func.func @decode_1(%l: tensor<?x100xf32> {mm1.name = "hidden"}, %m: tensor<4xi32> {mm1.name = "vocabulary_mask"},
     %c: tensor<?xi32> {mm1.name = "candidate_counts"}, %t: tensor<?xf32> {mm1.name = "inverse_temperatures"})

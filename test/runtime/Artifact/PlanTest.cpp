@@ -177,7 +177,7 @@ TEST(Plan, SaysWhatIsWrong) {
        "kernels[2].module_index is 1; expected below 1"},
       {[](auto &p) { p.kernels[2]->waits = true; },
        "kernels[2] waits, but is a cpu's"},
-      {[](auto &p) { p.kernels[2]->is_builtin = true; },
+      {[](auto &p) { p.kernels[2]->builtin = fb::Builtin::Begin; },
        "kernels[2] is a builtin, but a cpu's"},
       {[](auto &p) { p.vocab_size = 0; }, "vocab_size is 0"},
       {[](auto &p) { p.vocab_size = 99; },

@@ -85,7 +85,8 @@ inline std::string emitModel(const std::string &folder, llvm::StringRef target,
     ADD_FAILURE() << "the passes fail";
     return "";
   }
-  FailureOr<std::string> text = emitCUDAModule(**module);
+  FailureOr<std::string> text = emitCUDAModule(
+      *(*module)->getOps<::mlir::plan::KernelModuleOp>().begin());
   EXPECT_TRUE(succeeded(text));
   return succeeded(text) ? *text : "";
 }
