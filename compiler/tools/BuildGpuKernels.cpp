@@ -67,6 +67,9 @@ describeResources(mlir::ModuleOp plan, const GpuKernels &kernels,
 Expected<GpuKernels> buildGpuKernels(mlir::ModuleOp plan,
                                      const CompileArguments &arguments,
                                      FirstError &error) {
+  auto nvrtc = cuda::Nvrtc::load(arguments.nvrtc);
+  if (!nvrtc)
+    return machineError(llvm::toString(nvrtc.takeError()));
   Expected<std::vector<cuda::Program>> programs = printGpuPrograms(plan, error);
   if (!programs)
     return programs.takeError();
@@ -96,9 +99,6 @@ Expected<GpuKernels> buildGpuKernels(mlir::ModuleOp plan,
       arguments.kernelCache.value_or(cuda::defaultCacheFolder());
   options.threads = arguments.threads;
   options.onProgress = report;
-  auto nvrtc = cuda::Nvrtc::load(arguments.nvrtc);
-  if (!nvrtc)
-    return machineError(llvm::toString(nvrtc.takeError()));
   auto built = cuda::buildPrograms(*programs, kernels.arch, *nvrtc, options);
   if (!built)
     return internalError(llvm::toString(built.takeError()));

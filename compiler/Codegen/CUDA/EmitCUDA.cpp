@@ -54,14 +54,15 @@ FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
   };
   if (failed(emit()))
     return failure();
+  os << "DP_EXPORT(" << symbol << ")\n";
   return printed;
 }
 
 FailureOr<std::string>
 mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
   std::string text = "// Made by mm1c. The words are those of "
-                     "kernels/dp/cuda/dp.cuh; a task of the plan is a block.\n"
-                     "#include \"dp/cuda/dp.cuh\"\n";
+                     "kernels/dp/dp.h; a task of the plan is a block.\n"
+                     "#include \"dp/dp.h\"\n";
   auto plan = part->getParentOfType<ModuleOp>();
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
     if (kernel.getModule() != part.getSymName())

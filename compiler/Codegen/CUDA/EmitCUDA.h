@@ -5,7 +5,7 @@
 //     mm1.yield %1
 //   }
 // becomes a kernel whose text a person can read, in the words of
-// kernels/dp/cuda/dp.cuh. The schedule and the weights' encodings decide its
+// kernels/dp/dp.h. The schedule and the weights' encodings decide its
 // loops, the region's scalar bodies its arithmetic: they are the ones that the
 // CPU emitter builds vectors from.
 //===---------------------------------------------------------------------===//
@@ -30,7 +30,7 @@ bool hasEmitter(ClusterOp cluster);
 /// schedule is missing or does not fit, or a layout is not its own.
 FailureOr<std::string> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
 
-/// A whole program for NVRTC: the include of dp.cuh and every `plan.kernel` in
+/// A whole program for NVRTC: the include of dp.h and every `plan.kernel` in
 /// `part`, in order. A kernel whose form the target takes, but whose text is
 /// not written yet, leaves a line
 /// `// @lightning_0: no CUDA emitter yet`. Fails like emitCUDAKernel.

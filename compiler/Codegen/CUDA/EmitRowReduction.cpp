@@ -73,6 +73,7 @@ LogicalResult mlir::mm1::cuda::emitRowReduction(KernelText &text) {
   };
 
   printHead(text, rowHead(*per, threads));
+  os << "  DP_SHARED_MEMORY(shared, 128);\n";
   printRowLoop(text, *per);
   os << formatv("    float kept[{0}], squares = 0.0f;\n", kept);
   {
@@ -97,8 +98,9 @@ LogicalResult mlir::mm1::cuda::emitRowReduction(KernelText &text) {
               body.multiply(scaled,
                             body.evaluateVector(norm.getWeight(), place.column),
                             "rms_norm"));
-    os << formatv("    const float scale = dp::rsqrt(dp::block_sum(squares) / "
-                  "{0}.0f + {1});\n",
+    os << formatv("    const float sum = dp::block_sum(\n"
+                  "        squares, reinterpret_cast<float *>(shared.bytes));\n"
+                  "    const float scale = dp::rsqrt(sum / {0}.0f + {1});\n",
                   columns, spellFloat(norm.getEps().convertToDouble()));
     if (failed(printPass(body, late, place, "", [] {})))
       return failure();

@@ -1,5 +1,5 @@
-// Made by mm1c. The words are those of kernels/dp/cuda/dp.cuh; a task of the plan is a block.
-#include "dp/cuda/dp.cuh"
+// Made by mm1c. The words are those of kernels/dp/dp.h; a task of the plan is a block.
+#include "dp/dp.h"
 
 // @begin_0: no CUDA emitter yet
 
@@ -40,6 +40,7 @@ rope_angles_0(
       out1[dp::i64(row) * 32 + 4 + dp::thread()] = 0.0f;
   }
 }
+DP_EXPORT(rope_angles_0)
 
 // @embedding_rms_norm_linear_silu_0: no CUDA emitter yet
 
@@ -118,6 +119,7 @@ linear_residual_0(
     }
   }
 }
+DP_EXPORT(linear_residual_0)
 
 // @router_expert_linear_combine_residual_1: no CUDA emitter yet
 
@@ -129,8 +131,8 @@ linear_residual_0(
 
 // @begin_1: no CUDA emitter yet
 
-// Made by mm1c. The words are those of kernels/dp/cuda/dp.cuh; a task of the plan is a block.
-#include "dp/cuda/dp.cuh"
+// Made by mm1c. The words are those of kernels/dp/dp.h; a task of the plan is a block.
+#include "dp/dp.h"
 
 // @rope_cache_append_0: no CUDA emitter yet
 

@@ -69,3 +69,4 @@ kernel(
     }
   }
 }
+DP_EXPORT(kernel)

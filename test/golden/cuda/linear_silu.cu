@@ -58,3 +58,4 @@ kernel(
     }
   }
 }
+DP_EXPORT(kernel)

@@ -16,6 +16,7 @@ kernel(
     dp::bf16 *__restrict__ out0,
     dp::bf16 *__restrict__ out1,
     const dp::i64 *__restrict__ dims) {
+  DP_SHARED_MEMORY(shared, 128);
   const int row = dp::block();
   if (row < dp::tokens(dims)) {
     float kept[2], squares = 0.0f;
@@ -34,7 +35,9 @@ kernel(
         out0[dp::i64(row) * 544 + column] = dp::convert<dp::bf16>(residual);
       }
     }
-    const float scale = dp::rsqrt(dp::block_sum(squares) / 512.0f + 1e-05f);
+    const float sum = dp::block_sum(
+        squares, reinterpret_cast<float *>(shared.bytes));
+    const float scale = dp::rsqrt(sum / 512.0f + 1e-05f);
     DP_UNROLL
     for (int i = 0; i < 2; ++i) {
       const int column = i * 256 + dp::thread();
@@ -47,3 +50,4 @@ kernel(
     }
   }
 }
+DP_EXPORT(kernel)

@@ -40,3 +40,4 @@ kernel(
     }
   }
 }
+DP_EXPORT(kernel)

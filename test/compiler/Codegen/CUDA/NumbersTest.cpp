@@ -1,26 +1,28 @@
 //===- NumbersTest.cpp - What generated CUDA C++ computes -----------------===//
-// The text is compiled by the host's compiler over HostPrimitives.h and run;
+// The text is compiled by the host's compiler and run by kernels/emulation;
 // results are compared with plain loops in double. Buffers lie as Layout.h says
 // and are guarded; outputs start as NaN, so that what is not written is seen.
 //===----------------------------------------------------------------------===//
 #include "CudaHarness.h"
 
 #include "dialects/Plan/Layout.h"
+#include "kernels/emulation/Engine.h"
 #include "runtime/Support/ElementType.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
 #include <cstring>
-#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <random>
 #include <unistd.h>
 #include <vector>
 
 using namespace mlir::mm1::cuda::test;
+namespace emulation = ::mm1::emulation;
 using llvm::formatv;
 
 namespace {
@@ -177,7 +179,8 @@ private:
   }
 };
 
-/// A kernel of generated text, compiled by the host's compiler.
+/// A kernel of generated text, compiled by the host's compiler and run by the
+/// engine with threads in any order.
 class HostKernel {
 public:
   explicit HostKernel(const std::string &cluster) {
@@ -188,38 +191,37 @@ public:
     std::string base =
         (folder / formatv("mm1-cuda-{0}-{1}", getpid(), count++).str())
             .string();
-    std::ofstream(base + ".cpp") << "#include \"dp.cuh\"\n"
-                                 << emitted.text << "DP_HOST_LAUNCH(kernel)\n";
+    std::ofstream(base + ".cu") << "#include \"dp/dp.h\"\n" << emitted.text;
     std::string command = formatv(
-        "'{0}' -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off "
-        "-DDP_PRIMITIVES='\"HostPrimitives.h\"' -I'{1}/kernels/dp/cuda' "
-        "-I'{1}/test/compiler/Codegen/CUDA' -o '{2}.so' '{2}.cpp'",
+        "'{0}' -x c++ -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off "
+        "-I'{1}/kernels' -o '{2}.so' '{2}.cu'",
         MM1_CXX_COMPILER, MM1_SOURCE_DIR, base);
     EXPECT_EQ(std::system(command.c_str()), 0) << emitted.text;
-    library = dlopen((base + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
-    EXPECT_NE(library, nullptr) << dlerror();
-    if (library)
-      launch = reinterpret_cast<Launch>(dlsym(library, "launch"));
-    std::filesystem::remove(base + ".cpp");
+    auto opened = emulation::ModuleFile::open(base + ".so");
+    EXPECT_TRUE(bool(opened)) << opened.error().message;
+    if (opened)
+      module = *opened;
+    std::filesystem::remove(base + ".cu");
     std::filesystem::remove(base + ".so");
-  }
-  ~HostKernel() {
-    if (library)
-      dlclose(library);
   }
   HostKernel(const HostKernel &) = delete;
 
   void run(std::vector<void *> buffers, int blocks, int64_t tokens) {
-    ASSERT_NE(launch, nullptr);
+    ASSERT_TRUE(module);
+    const emulation::Kernel &kernel = *module->begin();
     int64_t dims[] = {tokens, 1, 1};
     buffers.push_back(dims);
-    launch(blocks, buffers.data());
+    ASSERT_EQ(size_t(kernel.numParameters), buffers.size());
+    std::vector<const void *> arguments;
+    for (void *&buffer : buffers)
+      arguments.push_back(&buffer);
+    EXPECT_EQ(engine.run(kernel, {blocks, kernel.threads}, arguments.data()),
+              "");
   }
 
 private:
-  using Launch = void (*)(int, void *const *);
-  void *library = nullptr;
-  Launch launch = nullptr;
+  std::optional<emulation::ModuleFile> module;
+  emulation::Engine engine{{.order = emulation::Order::Seeded}};
 };
 
 double silu(double x) { return x / (1 + std::exp(-x)); }

@@ -93,7 +93,7 @@ TEST(Nvrtc, ReportsWhatTheCompilerRefuses) {
   if (!nvrtc)
     GTEST_SKIP() << llvm::toString(nvrtc.takeError());
   auto program = nvrtc->compile(
-      "#include \"dp/cuda/dp.cuh\"\nDP_KERNEL(32) k() { wrong; }", "sm_80");
+      "#include \"dp/dp.h\"\nDP_KERNEL(32) k() { wrong; }", "sm_80");
   ASSERT_FALSE(bool(program));
   EXPECT_NE(llvm::toString(program.takeError()).find("wrong"),
             std::string::npos);
