@@ -43,7 +43,7 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
     if (Status status = verifyWithProgress(*artifact); !status)
       return status.takeError();
   DeviceOptions options = arguments.device;
-  options.cpu.profiling = profiling;
+  options.cpu.profiling = options.cuda.profiling = profiling;
   auto device = createDevice(options, artifact->plan());
   if (!device)
     return device.takeError();
