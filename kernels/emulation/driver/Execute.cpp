@@ -25,11 +25,7 @@ std::string argumentProblem(const ContextHandle &context,
   const Memory &memory = machine().memory;
   const auto &parameters = work.kernel->info.parameters;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    uintptr_t value = 0;
-    if (parameters[i].size != sizeof value)
-      continue;
-    std::memcpy(&value, work.arguments.data() + parameters[i].offset,
-                sizeof value);
+    uintptr_t value = addressOf(work, parameters[i]);
     if (value == 0)
       continue;
     const Block *block = memory.find(value);
@@ -55,8 +51,13 @@ public:
         overlaps(work.programmatic) {
     this->order = std::move(order);
     std::vector<const void *> arguments;
-    for (const CubinKernel::Parameter &parameter : work.kernel->info.parameters)
+    for (const CubinKernel::Parameter &parameter :
+         work.kernel->info.parameters) {
       arguments.push_back(work.arguments.data() + parameter.offset);
+      if (const Block *block =
+              machine().memory.find(addressOf(work, parameter)))
+        argumentBlocks.push_back(block);
+    }
     launch = machine().engine->start(
         *work.kernel->code, {int(work.blocks), int(work.threads), overlaps},
         arguments.data());
@@ -91,6 +92,11 @@ public:
 
 private:
   bool end() {
+    for (const Block *block : argumentBlocks)
+      if (block->live)
+        if (std::string problem = machine().memory.redZoneProblem(*block);
+            !problem.empty())
+          machine().report("after " + name + ": " + problem);
     // A kernel that does not wait for those in front of it does not pass their
     // ends on to those behind it either.
     order.done = overlaps && !launch->hasWaited() ? order.start : order.waited;
@@ -102,6 +108,7 @@ private:
   Moment moment;
   std::string name;
   bool overlaps;
+  std::vector<const Block *> argumentBlocks;
   std::unique_ptr<emulation::Launch> launch;
 };
 
