@@ -142,7 +142,8 @@ void Block::runThread() {
 void Block::setReturned(Fiber *self) {
   Warp &warp = warps[self->warp];
   if (numAtBarrier)
-    fail("returned while " + countThreads(numAtBarrier) + " of the block wait",
+    fail("returned while " + countThreads(numAtBarrier) +
+             " of its block wait at sync_block",
          barrierSite);
   if (warp.atOp) {
     const Fiber &other = *warp.fibers[std::countr_zero(warp.atOp)];
