@@ -194,9 +194,9 @@ def SplitAttention : Pass<"mm1-split-attention", "::mlir::func::FuncOp"> {
   let summary = "Cut long contexts into spans that tasks can share";
   let description = [{
     In entries with one token of each sequence, attention becomes two ops, so
-    that the spans of one context are tasks of their own. In all entries of a
-    target that cuts at fixed places `span_tokens` says that sums go span by
-    span, so that all give the same bits, split or not.
+    that the spans of one context are tasks of their own. In all entries
+    `span_tokens`, or `even_spans` on a target that cuts evenly, says that sums
+    go span by span, so that all give the same bits, split or not.
     ```mlir
     %o = mm1.softmax_attention %q, %cache batch(...) scale = 0.25 : (tensor<?x64xbf16>, ...) -> tensor<?x64xbf16>
     // becomes, on a CPU with max-context=4096, in decode

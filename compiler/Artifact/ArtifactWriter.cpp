@@ -73,7 +73,9 @@ public:
 
   Status run(std::string planBytes, const std::string &fingerprint,
              PackJournal journal) {
-    uint64_t needed = packedFileBytes(plan) + planBytes.size() + (1 << 20);
+    uint64_t needed = planBytes.size() + (1 << 20);
+    if (options.hasWeights)
+      needed += packedFileBytes(plan);
     for (const ArtifactFile &file : options.files)
       needed += file.bytes.size();
     if (Status status = folder.checkSpace(needed, kWeightsPath); !status)
@@ -81,6 +83,8 @@ public:
     // Only the weights of a killed run are of use.
     if (Status status = cleanUp(); !status)
       return status;
+    if (!options.hasWeights)
+      return finish(std::move(planBytes), fingerprint);
     if (Status status = makeFolder("weights"); !status)
       return status;
     auto packed = packWeights(plan, checkpoint, inside(kWeightsPath),
@@ -186,6 +190,7 @@ private:
          ordered_json{{"device", options.device}, {"levels", options.levels}}},
         {"ranks", 1},
         {"quant", options.scheme},
+        {"has_weights", options.hasWeights},
         {"compute", compute ? compute.getValue().str() : "f32"},
         {"limits", ordered_json{{"sequences", limits.getMaxSequences()},
                                 {"context", limits.getMaxContext()},

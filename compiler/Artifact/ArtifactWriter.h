@@ -43,6 +43,8 @@ struct ArtifactOptions {
   std::vector<std::string> levels; ///< of the device, best first
   std::string scheme = "none";     ///< of quantisation
   std::string command;             ///< what to type to build it again
+  /// False: everything but weights; a config alone is enough of a checkpoint.
+  bool hasWeights = true;
   double selfTestTolerance = 0;    ///< 0: the runtime's own
   nlohmann::ordered_json notes;    ///< more fields for people, or null
   PackOptions pack;

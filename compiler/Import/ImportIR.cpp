@@ -350,7 +350,8 @@ Value ForwardBuilder::softmaxAttention(Value u) {
   Value o = SoftmaxAttentionOp::create(builder, loc, q.getType(), q, cache,
                                        slots, starts, positions, pages,
                                        builder.getF64FloatAttr(scale),
-                                       /*span_tokens=*/IntegerAttr());
+                                       /*span_tokens=*/IntegerAttr(),
+                                       /*even_spans=*/IntegerAttr());
   return linear(o, "o", Role::SoftmaxOut);
 }
 

@@ -4,6 +4,7 @@
 #include "compiler/Artifact/ArtifactWriter.h"
 #include "compiler/Codegen/CPU/ObjectFile.h"
 #include "compiler/Reference/ReferenceCommand.h"
+#include "compiler/tools/BuildGpuKernels.h"
 #include "compiler/tools/Golden.h"
 #include "runtime/Support/MappedFile.h"
 
@@ -82,6 +83,41 @@ Expected<ArtifactFile> buildKernels(ModuleOp plan,
   return ArtifactFile{"kernels/" + name, bytes.str()};
 }
 
+/// Kernels for every level, best first.
+Status addCpuKernels(ModuleOp plan, const CompileArguments &arguments,
+                     ArtifactOptions &options, BuiltKernels &built,
+                     FirstError &error) {
+  built.variants.emplace_back(); // a plan for a cpu has one module
+  for (const mlir::mm1::cpu::CPUTarget &target :
+       llvm::reverse(mlir::mm1::cpu::cpuTargets())) {
+    if (!arguments.quiet)
+      std::fprintf(stderr, "generating kernels for %s\n",
+                   target.name.str().c_str());
+    Expected<ArtifactFile> file =
+        buildKernels(plan, target, built.scratchBytes, error);
+    if (!file)
+      return file.takeError();
+    options.levels.push_back(target.name.str());
+    built.variants.front().push_back({target.name.str(), file->path});
+    options.files.push_back(std::move(*file));
+  }
+  return {};
+}
+
+Status addGpuKernels(ModuleOp plan, const CompileArguments &arguments,
+                     ArtifactOptions &options, BuiltKernels &built,
+                     FirstError &error) {
+  Expected<GpuKernels> kernels = buildGpuKernels(plan, arguments, error);
+  if (!kernels)
+    return kernels.takeError();
+  options.device = kernels->isEmulated ? "emulated" : "cuda";
+  options.levels.push_back(kernels->arch);
+  options.notes["kernels"] = std::move(kernels->resources);
+  llvm::move(kernels->files, std::back_inserter(options.files));
+  built = std::move(kernels->built);
+  return {};
+}
+
 } // namespace
 
 Status buildArtifact(const CompileSource &source, std::string moduleText,
@@ -109,25 +145,19 @@ Status buildArtifact(const CompileSource &source, std::string moduleText,
          {reinterpret_cast<const char *>(bytes.data()), bytes.size()}});
   }
 
-  BuiltKernels built{{{}}, {}}; // a plan for a cpu has one module
-  for (const mlir::mm1::cpu::CPUTarget &target :
-       llvm::reverse(mlir::mm1::cpu::cpuTargets())) {
-    if (!arguments.quiet)
-      std::fprintf(stderr, "generating kernels for %s\n",
-                   target.name.str().c_str());
-    Expected<ArtifactFile> file =
-        buildKernels(plan, target, built.scratchBytes, error);
-    if (!file)
-      return file.takeError();
-    options.levels.push_back(target.name.str());
-    built.variants.front().push_back({target.name.str(), file->path});
-    options.files.push_back(std::move(*file));
-  }
+  BuiltKernels built;
+  if (Status status =
+          isForGpu(plan)
+              ? addGpuKernels(plan, arguments, options, built, error)
+              : addCpuKernels(plan, arguments, options, built, error);
+      !status)
+    return status;
 
   std::vector<int32_t> ids =
       goldenPrompt(arguments.goldenTokens, checkpoint.config().vocabSize);
+  options.hasWeights = !arguments.noWeights;
   options.files.push_back({kGoldenIds, nlohmann::json(ids).dump() + "\n"});
-  if (checkpoint.sizeBytes() <= kMostGoldenBytes) {
+  if (options.hasWeights && checkpoint.sizeBytes() <= kMostGoldenBytes) {
     auto logits = runReference(checkpoint, ids, scheme);
     if (!logits)
       return logits.takeError();

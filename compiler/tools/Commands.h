@@ -53,6 +53,13 @@ struct CompileArguments {
   uint64_t memoryBytes = uint64_t(2) << 30;
   unsigned threads = 0; ///< 0: all processors
   int64_t goldenTokens = 16;
+  std::string nvrtc; ///< its file; empty: searched
+  /// Where built GPU kernels are kept: the user's cache; "": nowhere.
+  std::optional<std::string> kernelCache;
+  std::string hostCompiler; ///< of emulated targets; empty: searched
+  /// Host modules tell the emulation's shadow of each access.
+  bool instrument = false;
+  bool noWeights = false; ///< an artifact without weights
   bool force = false;
   bool quiet = false;
   /// Print what is fused and what not, and why, instead of making anything.
@@ -60,6 +67,14 @@ struct CompileArguments {
   bool json = false; ///< of explainFusion
 };
 Status compileCommand(const CompileArguments &arguments);
+
+/// mm1c inspect: what an artifact holds.
+struct InspectArguments {
+  std::string artifact;
+  bool kernels = false;
+  bool json = false;
+};
+Status inspectCommand(const InspectArguments &arguments);
 
 /// mm1c verify: an artifact against the reference evaluator.
 struct VerifyArguments {

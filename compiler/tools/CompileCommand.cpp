@@ -5,11 +5,11 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/Codegen/CPU/EmitKernel.h"
 #include "compiler/Codegen/CPU/ObjectFile.h"
-#include "compiler/Codegen/CUDA/EmitCUDA.h"
 #include "compiler/Import/FirstError.h"
 #include "compiler/Import/ImportIR.h"
 #include "compiler/Import/ModuleText.h"
 #include "compiler/tools/BuildArtifact.h"
+#include "compiler/tools/BuildGpuKernels.h"
 #include "compiler/tools/Commands.h"
 #include "compiler/tools/CompileSource.h"
 #include "compiler/tools/FusionTable.h"
@@ -19,6 +19,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdio>
@@ -96,17 +98,54 @@ Status explainFusion(CompileSource &source, const CompileArguments &arguments,
   std::_Exit(static_cast<int>(ErrorKind::Machine));
 }
 
+bool isGpuStage(llvm::StringRef emit) {
+  return emit == "cuda" || emit == "ptx" || emit == "cubin";
+}
+
+/// --emit=cuda, ptx and cubin.
+Status emitGpuStage(ModuleOp plan, const CompileArguments &arguments,
+                    FirstError &error) {
+  if (arguments.emit == "cuda") {
+    auto programs = printGpuPrograms(plan, error);
+    if (!programs)
+      return programs.takeError();
+    std::string text;
+    for (const mlir::mm1::cuda::Program &program : *programs)
+      text += (text.empty() ? "" : "\n") + program.text;
+    return writeText(text, arguments.output);
+  }
+  Expected<GpuKernels> kernels = buildGpuKernels(plan, arguments, error);
+  if (!kernels)
+    return kernels.takeError();
+  if (arguments.emit == "ptx") {
+    std::string text;
+    for (const mlir::mm1::cuda::BuiltProgram &built : kernels->programs)
+      text += built.program.ptx;
+    return writeText(text, arguments.output);
+  }
+  if (std::error_code code =
+          llvm::sys::fs::create_directories(arguments.output))
+    return machineError(arguments.output +
+                        ": cannot create: " + code.message());
+  for (const ArtifactFile &file : kernels->files)
+    if (Status status = writeText(
+            file.bytes, arguments.output + "/" +
+                            llvm::sys::path::filename(file.path).str());
+        !status)
+      return status;
+  return {};
+}
+
 /// What --emit asks for against what the source is.
 Status checkEmit(const std::string &emit, const CompileSource &source,
                  const std::string &model) {
   const std::string &target = source.options.target;
-  if (target == "cpu" && emit == "cuda")
-    return usageError("--emit=cuda needs a GPU: add --target sm_90a or sm_80");
-  if (target != "cpu" &&
-      (emit == "artifact" || emit == "llvm" || emit == "asm"))
-    return usageError("target " + target +
-                      " has --emit=cuda and the stages up to plan so far; use "
-                      "--target cpu to make an artifact");
+  if (target == "cpu" && isGpuStage(emit))
+    return usageError("--emit=" + emit +
+                      " needs a GPU: add --target sm_90a or sm_80");
+  if (target != "cpu" && (emit == "llvm" || emit == "asm"))
+    return usageError("target " + target + " has no --emit=" + emit +
+                      ": its kernels are cuda, ptx and cubin");
   if (lastStage(emit) < source.stage)
     return usageError("--emit=" + emit + " lies behind " + model +
                       ", a module of stage " +
@@ -125,6 +164,8 @@ Status compileCommand(const CompileArguments &arguments) {
       !arguments.explainFusion)
     return usageError(
         "compile needs -o FOLDER for the artifact, or --emit=STAGE for text");
+  if (emit == "cubin" && arguments.output.empty())
+    return usageError("--emit=cubin needs -o FOLDER: it has a file a module");
   if (arguments.kvTokens == 0)
     return usageError("--kv-tokens must be at least 1");
 
@@ -163,18 +204,8 @@ Status compileCommand(const CompileArguments &arguments) {
     Expected<std::string> text = emitKernelText(module, emit, error);
     return text ? writeText(*text, arguments.output) : Status(text.takeError());
   }
-  if (emit == "cuda") {
-    std::string text;
-    for (auto part : module.getOps<mlir::plan::KernelModuleOp>()) {
-      if (part.getDevice() != mlir::plan::DeviceKind::CUDA)
-        continue;
-      FailureOr<std::string> printed = mlir::mm1::cuda::emitCUDAModule(part);
-      if (failed(printed))
-        return error.take("codegen");
-      text += (text.empty() ? "" : "\n") + *printed;
-    }
-    return writeText(text, arguments.output);
-  }
+  if (isGpuStage(emit))
+    return emitGpuStage(module, arguments, error);
   return buildArtifact(source, std::move(moduleText), arguments, error);
 }
 

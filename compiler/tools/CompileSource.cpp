@@ -173,15 +173,17 @@ Expected<std::string> findModule(const std::string &path,
 Expected<CompileSource> readCompileSource(MLIRContext &context,
                                           const CompileArguments &arguments) {
   SourceKind kind = kindOf(arguments.model);
-  bool wantsWeights = arguments.emit == "artifact" && !arguments.explainFusion;
+  bool makesArtifact = arguments.emit == "artifact" && !arguments.explainFusion;
+  bool wantsWeights = makesArtifact && !arguments.noWeights;
   if (kind == SourceKind::Checkpoint && !arguments.checkpoint.empty())
     return usageError("--checkpoint goes with a module or an artifact; " +
                       arguments.model + " is a checkpoint itself");
-  if (kind != SourceKind::Checkpoint && wantsWeights &&
+  if (kind != SourceKind::Checkpoint && makesArtifact &&
       arguments.checkpoint.empty())
-    return usageError("an artifact needs weights: add --checkpoint CHECKPOINT "
-                      "to compile " +
-                      arguments.model);
+    return usageError(
+        "an artifact needs a checkpoint: add --checkpoint CHECKPOINT "
+        "to compile " +
+        arguments.model);
 
   FirstError error(&context);
   CompileSource source;

@@ -96,6 +96,8 @@ int main(int argc, char **argv) {
       "  mm1c compile examples/minimax-m1 --emit=mm1          (config.json "
       "alone is enough for the IR)\n"
       "  mm1c compile examples/minimax-m1 --target sm_90a --explain-fusion\n"
+      "  mm1c compile CHECKPOINT --target sm_90a -o gpu.mm1\n"
+      "  mm1c compile CHECKPOINT --target emulated:sm_90a -o checked.mm1\n"
       "  mm1c compile CHECKPOINT --emit=fused -o f.mlir       (edit it, then)\n"
       "  mm1c compile f.mlir --checkpoint CHECKPOINT -o edited.mm1\n"
       "  mm1c compile old.mm1 --checkpoint CHECKPOINT --quant int8-experts -o "
@@ -113,17 +115,19 @@ int main(int argc, char **argv) {
       "The artifact to make, or the file for --emit (default: stdout)");
   compileApp
       ->add_option("--target", compile.target,
-                   "What to generate code for: cpu, sm_80, sm_90a (a GPU: "
-                   "text only, e.g. --emit=cuda)")
+                   "What to generate code for: cpu, a GPU, or a GPU that an "
+                   "emulated driver plays on any machine, for checking")
       ->check(CLI::IsMember(
           {"cpu", "sm_80", "sm_90a", "emulated:sm_80", "emulated:sm_90a"}))
       ->capture_default_str();
   compileApp
       ->add_option("--emit", compile.emit,
                    "Stop at a stage and print it: mm1, sharded, quantized, "
-                   "fused, plan, llvm, asm, cuda")
-      ->check(CLI::IsMember({"mm1", "sharded", "quantized", "fused", "plan",
-                             "llvm", "asm", "cuda", "artifact"}))
+                   "fused, plan, llvm, asm, cuda, ptx; cubin: a file a module "
+                   "into the folder -o")
+      ->check(
+          CLI::IsMember({"mm1", "sharded", "quantized", "fused", "plan", "llvm",
+                         "asm", "cuda", "ptx", "cubin", "artifact"}))
       ->capture_default_str();
   compileApp->add_option("--quant", compile.quant, "How weights are stored")
       ->check(quantNames)
@@ -178,6 +182,21 @@ int main(int argc, char **argv) {
                    "Length of the self-test prompts stored in the artifact")
       ->check(CLI::Range(int64_t(1), int64_t(4096)))
       ->capture_default_str();
+  compileApp->add_option("--nvrtc", compile.nvrtc,
+                         "NVIDIA's compiler for GPU kernels, libnvrtc.so.13 "
+                         "(default: searched in toolkits and Python packages)");
+  compileApp->add_option("--kernel-cache", compile.kernelCache,
+                         "Folder that keeps built GPU kernels; '' keeps none "
+                         "(default: the user's cache)");
+  compileApp->add_option("--host-compiler", compile.hostCompiler,
+                         "The C++ compiler for kernels of emulated targets");
+  compileApp->add_flag("--instrument", compile.instrument,
+                       "Kernels of emulated targets report each access, so "
+                       "that races and reads of unwritten memory are found");
+  compileApp->add_flag("--no-weights", compile.noWeights,
+                       "Make everything but the weights: config.json is "
+                       "enough, and mm1-run bench --random-weights can time "
+                       "it");
   compileApp->add_flag("--force", compile.force,
                        "Replace an artifact that is already there");
   compileApp->add_flag("--quiet", compile.quiet, "No progress");
@@ -200,6 +219,21 @@ int main(int argc, char **argv) {
       ->add_option("--quant", reference.quant, "Quantise as the compiler would")
       ->check(quantNames)
       ->capture_default_str();
+
+  InspectArguments inspect;
+  CLI::App *inspectApp =
+      app.add_subcommand("inspect", "What is in an artifact");
+  inspectApp->footer("Examples:\n"
+                     "  mm1c inspect model.mm1 --kernels\n"
+                     "  mm1c inspect model.mm1 --kernels --json");
+  inspectApp->add_option("ARTIFACT", inspect.artifact, "What mm1c compile made")
+      ->required();
+  inspectApp
+      ->add_flag("--kernels", inspect.kernels,
+                 "A GPU's kernels: registers of a thread, shared memory of a "
+                 "block, bytes of spilled registers")
+      ->required();
+  inspectApp->add_flag("--json", inspect.json, "Print JSON instead of a table");
 
   VerifyArguments verify;
   CLI::App *verifyApp = app.add_subcommand(
@@ -224,7 +258,9 @@ int main(int argc, char **argv) {
   if (*planApp)
     return report(planCommand(plan));
   if (*compileApp) {
-    if (compile.emit == "cuda" && compileApp->count("--target") == 0)
+    if ((compile.emit == "cuda" || compile.emit == "ptx" ||
+         compile.emit == "cubin") &&
+        compileApp->count("--target") == 0)
       compile.target = "sm_90a";
     for (const CLI::Option *option : compileApp->get_options())
       if (option->count() > 0 && !option->get_lnames().empty())
@@ -233,5 +269,7 @@ int main(int argc, char **argv) {
   }
   if (*referenceApp)
     return report(referenceCommand(reference));
+  if (*inspectApp)
+    return report(inspectCommand(inspect));
   return report(verifyCommand(verify));
 }

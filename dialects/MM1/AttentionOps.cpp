@@ -135,6 +135,11 @@ LogicalResult SoftmaxAttentionOp::verify() {
     return emitOpError() << "expects the result to be of type "
                          << getQ().getType() << " like 'q', found "
                          << getOut().getType();
+  std::optional<int64_t> evenSpans = getEvenSpans();
+  if (evenSpans && *evenSpans < 1) // C5
+    return emitOpError() << "expects even_spans >= 1, found " << *evenSpans;
+  if (evenSpans && getSpanTokens()) // C5
+    return emitOpError() << "expects span_tokens or even_spans, found both";
   return success();
 }
 AnchorKind SoftmaxAttentionOp::getAnchorKind() { return AnchorKind::Attention; }

@@ -438,14 +438,17 @@ def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
     `V[u, kv]`, with kv = h / (heads / kv_heads). Softmax and sums in f32. The
     key of position u lies in page `pages[slots[b], u / page]`, where
     mm1.cache_append put it.
-    `span_tokens` says in which order sums are added, and changes no number
-    but for that: spans of so many tokens are summed by themselves and merged
-    in order, with the arithmetic of mm1.attention_partials (cut at `fixed`
-    places) and mm1.merge_partials. Both forms then give the same bits.
+    `span_tokens` or `even_spans` says in which order sums are added, and
+    changes no number but for that: spans are summed by themselves and merged
+    in order, with the arithmetic of mm1.attention_partials and
+    mm1.merge_partials. With `span_tokens` a context is cut at `fixed` places,
+    so many tokens apart; with `even_spans` it is cut `even`, for so many spans.
+    Both forms then give the same bits.
     Constraints: (C1) q and out agree, `[T, heads * D]`, heads a multiple of
     the cache's KV heads; (C2) `slots`, `starts` and `positions` are rank 1,
     `pages` rank 2; (C3) scale > 0; (C4) `span_tokens`, where it is set, is a
-    multiple of the page.
+    multiple of the page; (C5) `even_spans`, where it is set, is at least 1,
+    and stands without `span_tokens`.
     ```mlir
     %o = mm1.softmax_attention %q, %cache batch(%slots, %starts, %positions, %pages) scale = 0.25 span_tokens = 1024
         : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
@@ -455,11 +458,11 @@ def MM1_SoftmaxAttentionOp : MM1_HeadwiseOp<"softmax_attention"> {
   }];
   let arguments = (ins MM1_Activation:$q, MM1_Activation:$cache, MM1_I32Tensor:$slots, MM1_I32Tensor:$starts,
                        MM1_I32Tensor:$positions, MM1_I32Tensor:$pages, F64Attr:$scale,
-                       OptionalAttr<I64Attr>:$span_tokens);
+                       OptionalAttr<I64Attr>:$span_tokens, OptionalAttr<I64Attr>:$even_spans);
   let results = (outs MM1_Activation:$out);
   let assemblyFormat = [{
     $q `,` $cache `batch` `(` $slots `,` $starts `,` $positions `,` $pages `)` `scale` `=` $scale
-        (`span_tokens` `=` $span_tokens^)? attr-dict `:` functional-type(operands, results)
+        (`span_tokens` `=` $span_tokens^)? (`even_spans` `=` $even_spans^)? attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

@@ -106,6 +106,14 @@ Abilities abilitiesOf(AnchorOpInterface anchor) {
   return {.isEmitted = false};
 }
 
+/// Whether the op cuts contexts into spans of equally many pages.
+bool cutsEvenly(Operation *op) {
+  if (auto whole = dyn_cast<SoftmaxAttentionOp>(op))
+    return whole.getEvenSpans().has_value();
+  auto partials = dyn_cast<AttentionPartialsOp>(op);
+  return partials && partials.getCut() == SpanCut::Even;
+}
+
 class CpuTarget final : public Target {
 public:
   CpuTarget() : Target(cpuFacts()) {}
@@ -123,12 +131,10 @@ public:
       return refuse(anchor, "no cpu kernel is of kind '" +
                                 stringifyAnchorKind(anchor.getAnchorKind()) +
                                 "'");
-    auto partials = dyn_cast_or_null<AttentionPartialsOp>(
-        anchor ? anchor.getOperation() : nullptr);
-    if (partials && partials.getCut() != SpanCut::Fixed)
-      return refuse(partials, "a cpu kernel cuts contexts at fixed places, "
-                              "and its cut is '" +
-                                  stringifySpanCut(partials.getCut()) + "'");
+    if (anchor && cutsEvenly(anchor))
+      return refuse(anchor, "a cpu kernel cuts contexts at fixed places, and "
+                            "its cut is '" +
+                                stringifySpanCut(SpanCut::Even) + "'");
     for (Operation *op : cluster.ops()) {
       if (anchor && op == anchor.getOperation())
         continue;

@@ -10,8 +10,8 @@
 // not depend on the batch, or on which entry runs. A CPU cuts at fixed places,
 // L tokens apart, and prefill, which has tasks enough, walks over the same spans
 // inside one task (`span_tokens`): a token has the same bits however it comes.
-// GPUs cut a sequence's own pages evenly, so that all multiprocessors have as
-// much to read; their prefill sums in an order of its own.
+// GPUs cut a sequence's own pages evenly (`even_spans`), so that all
+// multiprocessors have as much to read.
 //
 // L and the number of spans follow from the plan's longest context alone. For
 // 16,384 tokens on a CPU: 16 spans of 1024. Above 131,072 the spans grow (and not
@@ -43,10 +43,13 @@ struct Spans {
   int64_t tokens = 0;
 };
 
-/// How contexts of up to `context` tokens on pages of `page` are cut.
-/// \param asked  tokens of a span that somebody has asked for, or nothing
+/// How contexts of up to `context` tokens on pages of `page` are cut, if `op`
+/// does not say it.
 Spans chooseSpans(const TargetFacts &facts, int64_t context, int64_t page,
-                  std::optional<int64_t> asked) {
+                  SoftmaxAttentionOp op) {
+  if (std::optional<int64_t> asked = op.getEvenSpans())
+    return {SpanCut::Even, *asked};
+  std::optional<int64_t> asked = op.getSpanTokens();
   if (!asked && !facts.spanTokens) {
     // A span has at least two pages.
     int64_t pages = llvm::divideCeil(context, page);
@@ -79,12 +82,13 @@ struct SplitAttentionPass : impl::SplitAttentionBase<SplitAttentionPass> {
       explainer.decline(op.getLoc(), "{softmax_attention} into spans", why);
     };
     auto cache = cast<RankedTensorType>(op.getCache().getType());
-    Spans spans =
-        chooseSpans(facts, maxContext, cache.getDimSize(3), op.getSpanTokens());
+    Spans spans = chooseSpans(facts, maxContext, cache.getDimSize(3), op);
     if (spans.count == 1)
       return decline("one span holds the longest context");
     if (spans.cut == SpanCut::Fixed)
       op.setSpanTokens(spans.tokens);
+    else
+      op.setEvenSpans(spans.count);
     if (!split)
       return decline("it is switched off");
     if (!bucket.hasOneTokenEach())

@@ -82,7 +82,7 @@ Expected<Artifact> Artifact::open(const std::string &folder) {
         manifestPath + ": 'ranks' is " + std::to_string(manifest->ranks) +
         ", but this mm1-run drives one; recompile for one device");
   for (std::string_view needed : {kPlan, kWeights})
-    if (!manifest->find(needed))
+    if (!manifest->find(needed) && (manifest->hasWeights || needed == kPlan))
       return inputError(manifestPath + ": 'files' has no '" +
                         std::string(needed) + "'");
   for (const Manifest::File &file : manifest->files)
@@ -107,6 +107,9 @@ Expected<Artifact> Artifact::open(const std::string &folder) {
                           inQuotes(variant.path) +
                           ", which manifest.json does not list");
 
+  if (!manifest->hasWeights)
+    return Artifact(folder, std::move(*manifest), std::move(*plan),
+                    std::nullopt);
   std::string weightsPath = prefix + std::string(kWeights);
   auto weights = SafeTensorsFile::open(weightsPath);
   if (!weights)
@@ -114,7 +117,7 @@ Expected<Artifact> Artifact::open(const std::string &folder) {
   Artifact artifact(folder, std::move(*manifest), std::move(*plan),
                     std::move(*weights));
   for (const Plan::Weight &wanted : artifact.steps.weights) {
-    const SafeTensor *found = artifact.tensors.find(wanted.name);
+    const SafeTensor *found = artifact.tensors->find(wanted.name);
     if (Status status = checkWeight(weightsPath, wanted, found); !status)
       return status.takeError();
     artifact.weightTensors.push_back(found);
@@ -123,6 +126,8 @@ Expected<Artifact> Artifact::open(const std::string &folder) {
 }
 
 Status Artifact::verifyWeights(const Progress &progress) const {
+  if (!tensors)
+    return Status::ok();
   const Manifest::File &file = *description.find(kWeights);
   std::string weightsPath = path(kWeights);
   if (!file.hash.empty()) {
@@ -136,9 +141,9 @@ Status Artifact::verifyWeights(const Progress &progress) const {
     return Status::ok();
   }
   uint64_t done = 0, total = 0;
-  for (const SafeTensor &tensor : tensors.tensors())
+  for (const SafeTensor &tensor : tensors->tensors())
     total += tensor.bytes.size();
-  for (const SafeTensor &tensor : tensors.tensors()) {
+  for (const SafeTensor &tensor : tensors->tensors()) {
     if (isPadding(tensor.name))
       continue;
     auto wanted = file.tensors.find(tensor.name);

@@ -22,6 +22,7 @@
 #include "runtime/Artifact/SafeTensors.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,10 @@ public:
   const std::string &folder() const { return root; }
   const Manifest &manifest() const { return description; }
   const Plan &plan() const { return steps; }
-  const SafeTensorsFile &weights() const { return tensors; }
+  /// False for one that was compiled with --no-weights: it can be described,
+  /// and timed with random weights.
+  bool hasWeights() const { return tensors.has_value(); }
+  const SafeTensorsFile &weights() const { return *tensors; }
   /// The tensor of plan().weights[index], of exactly its type and size.
   const SafeTensor &weight(size_t index) const { return *weightTensors[index]; }
   /// Whether the manifest lists `relative`; the file is then there, and its hash was right.
@@ -56,14 +60,14 @@ public:
 
 private:
   Artifact(std::string root, Manifest description, Plan steps,
-           SafeTensorsFile tensors)
+           std::optional<SafeTensorsFile> tensors)
       : root(std::move(root)), description(std::move(description)),
         steps(std::move(steps)), tensors(std::move(tensors)) {}
 
   std::string root;
   Manifest description;
   Plan steps;
-  SafeTensorsFile tensors;
+  std::optional<SafeTensorsFile> tensors;
   std::vector<const SafeTensor *>
       weightTensors; // into tensors, whose list does not move
 };

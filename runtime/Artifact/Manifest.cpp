@@ -241,6 +241,12 @@ Expected<Manifest> Manifest::parse(std::string_view text,
   if (!ranks)
     return ranks.takeError();
   manifest.ranks = uint32_t(*ranks);
+  if (auto flag = fields->find("has_weights"); flag != fields->end()) {
+    if (!flag->is_boolean())
+      return inputError(std::string(origin) + ": 'has_weights' is " +
+                        describeJson(*flag) + "; expected true or false");
+    manifest.hasWeights = flag->get<bool>();
+  }
   if (root->has("self_test")) {
     auto selfTest = root->object("self_test");
     if (!selfTest)

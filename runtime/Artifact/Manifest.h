@@ -9,6 +9,7 @@
 //     "command": "mm1c compile ...",   optional: what builds it again
 //     "target": {"device": "cpu", "levels": ["x86-64-v4-bf16", "x86-64-v3"]},
 //     "ranks": 1,
+//     "has_weights": true,             optional; false: none in "files"
 //     "self_test": {"tolerance": 0.05},  optional, see Session/SelfTest.h
 //     "files": [
 //       {"path": "plan.bin", "bytes": 4096, "xxh3": "0123456789abcdef"},
@@ -71,6 +72,7 @@ struct Manifest {
   std::string device;
   uint32_t ranks = 1;
   double selfTestTolerance = 0; ///< 0 when the manifest has none
+  bool hasWeights = true;       ///< false: compiled with --no-weights
   std::vector<File> files;
   nlohmann::json fields; ///< everything, for people
 };

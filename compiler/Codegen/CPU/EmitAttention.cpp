@@ -667,10 +667,11 @@ LogicalResult mlir::mm1::cpu::emitAttention(KernelFrame &frame) {
   Operation *anchor = cluster.getOnlyAnchor();
   auto whole = dyn_cast<SoftmaxAttentionOp>(anchor);
   auto partials = dyn_cast<AttentionPartialsOp>(anchor);
-  if (partials && partials.getCut() != SpanCut::Fixed)
+  if (whole ? whole.getEvenSpans().has_value()
+            : partials.getCut() == SpanCut::Even)
     return cluster.emitOpError()
            << "cuts its context at places that are '"
-           << stringifySpanCut(partials.getCut())
+           << stringifySpanCut(SpanCut::Even)
            << "'; kernels of the cpu target cut at 'fixed' ones";
   AttentionOperands operands =
       whole ? AttentionOperands(whole) : AttentionOperands(partials);

@@ -1,6 +1,7 @@
 //===- BuildPrograms.cpp - Printed programs become cubins -----------------===//
 #include "compiler/Codegen/CUDA/BuildPrograms.h"
 #include "compiler/Codegen/CUDA/KernelHeaders.h"
+#include "compiler/Codegen/CUDA/SideBySide.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
@@ -11,10 +12,8 @@
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <atomic>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 using namespace mlir::mm1::cuda;
 using llvm::Error;
@@ -202,52 +201,32 @@ static Expected<BuiltProgram> buildOne(const Program &program, StringRef arch,
       return llvm::createStringError(program.name + ": " +
                                      llvm::toString(compiled.takeError()));
     built.program = std::move(*compiled);
-  }
-  if (Error error = checkResources(built.program, program.text, arch))
-    return std::move(error);
-  if (!built.wasCached)
     cache.keep(key, built.program);
+  }
   return built;
 }
 
 Expected<std::vector<BuiltProgram>>
 mlir::mm1::cuda::buildPrograms(llvm::ArrayRef<Program> programs, StringRef arch,
+                               const Nvrtc &nvrtc,
                                const BuildOptions &options) {
-  Expected<Nvrtc> nvrtc = Nvrtc::load(options.nvrtc);
-  if (!nvrtc)
-    return nvrtc.takeError();
   Cache cache(options.cacheFolder);
   std::vector<BuiltProgram> built(programs.size());
-  std::vector<std::string> errors(programs.size());
-  std::atomic<size_t> next = 0;
-  std::atomic<bool> hasFailed = false;
   std::mutex mutex;
   size_t done = 0;
-  auto work = [&] {
-    for (size_t i; !hasFailed && (i = next++) < programs.size();) {
-      Expected<BuiltProgram> one = buildOne(programs[i], arch, *nvrtc, cache);
-      if (!one) {
-        errors[i] = llvm::toString(one.takeError());
-        hasFailed = true;
-        return;
-      }
-      built[i] = std::move(*one);
-      std::lock_guard<std::mutex> lock(mutex);
-      ++done;
-      if (options.onProgress)
-        options.onProgress(done, programs.size());
-    }
-  };
-  size_t numThreads =
-      options.threads ? options.threads : std::thread::hardware_concurrency();
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < std::min(numThreads, programs.size()); ++i)
-    threads.emplace_back(work);
-  work();
-  for (std::thread &thread : threads)
-    thread.join();
-  for (const std::string &error : errors)
-    if (!error.empty())
-      return llvm::createStringError(error);
+  Error error =
+      sideBySide(programs.size(), options.threads, [&](size_t i) -> Error {
+        Expected<BuiltProgram> one = buildOne(programs[i], arch, nvrtc, cache);
+        if (!one)
+          return one.takeError();
+        built[i] = std::move(*one);
+        std::lock_guard<std::mutex> lock(mutex);
+        ++done;
+        if (options.onProgress)
+          options.onProgress(done, programs.size());
+        return Error::success();
+      });
+  if (error)
+    return std::move(error);
   return built;
 }

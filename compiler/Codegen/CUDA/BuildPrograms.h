@@ -3,13 +3,9 @@
 //
 //   BuildOptions options;
 //   options.cacheFolder = defaultCacheFolder();
-//   auto built = buildPrograms({{"kernels_0", text}}, "sm_90a", options);
-//   (*built)[0].cubin; (*built)[0].resources["linear_silu_0"].registers
-//
-// A build that would run badly is an error, not a slow kernel: spilled
-// registers, more registers than a multiprocessor has for a block, and what
-// ptxas warns about with a number of C75xx (a wgmma that is serialised, a
-// setmaxnreg that is ignored).
+//   auto built = buildPrograms({{"kernels_0", text}}, "sm_90a", *nvrtc, options);
+//   (*built)[0].program.resources["linear_silu_0"].registers
+//   checkResources((*built)[0].program, text, "sm_90a");  // good enough?
 //
 // The cache holds a file for each program, named for everything its bytes
 // follow from: text, headers, architecture, options, NVRTC's version. A file
@@ -33,7 +29,6 @@ struct Program {
 };
 
 struct BuildOptions {
-  std::string nvrtc;       ///< the library's file; empty: searched
   std::string cacheFolder; ///< empty: no cache
   unsigned threads = 0;    ///< 0: as many as processors
   /// Told after each program, by one thread at a time.
@@ -50,14 +45,15 @@ struct BuiltProgram {
 std::string defaultCacheFolder();
 
 /// Builds every program for `arch`, in the order given. An error names the
-/// kernel: NVRTC is not found or refuses the text, or a kernel spills or is
-/// over its budget.
+/// program that NVRTC refuses, with its log.
 llvm::Expected<std::vector<BuiltProgram>>
 buildPrograms(llvm::ArrayRef<Program> programs, llvm::StringRef arch,
-              const BuildOptions &options);
+              const Nvrtc &nvrtc, const BuildOptions &options);
 
-/// Why the program is not good enough to ship; success when it is. Exposed for
-/// tests.
+/// An error that names the kernel when a program would run badly: it spills
+/// registers, needs more of them than a multiprocessor has for a block, or
+/// ptxas warned with a number of C75xx (a wgmma that is serialised, a setmaxnreg
+/// that is ignored).
 /// \param text  what was compiled: its launch bounds give blocks their threads
 llvm::Error checkResources(const CompiledProgram &program, llvm::StringRef text,
                            llvm::StringRef arch);

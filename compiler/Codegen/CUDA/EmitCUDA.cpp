@@ -1,107 +1,24 @@
 //===- EmitCUDA.cpp - A cluster becomes CUDA C++ -------------------------===//
+// What all kernels have in common: the comment, the struct's members, the
+// wrapper. Constants and holes come from the skeleton's emitter (Emitters.h).
+//===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CUDA/EmitCUDA.h"
 #include "compiler/Codegen/CUDA/Emitters.h"
 #include "dialects/Plan/Layout.h"
 #include "dialects/Plan/Plan.h"
-#include "passes/Fuse/ClusterView.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <set>
 
 using namespace mlir;
 using namespace mlir::mm1;
 using namespace mlir::mm1::cuda;
 using llvm::formatv;
 
-bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
-  std::optional<AnchorKind> kind = cluster.getOnlyKind();
-  if (kind == AnchorKind::Elementwise)
-    return true;
-  if (kind == AnchorKind::RowReduction)
-    return isa<RMSNormOp>(cluster.getOnlyAnchor());
-  if (kind != AnchorKind::Matmul)
-    return false;
-  auto matmul = cast<MatmulOpInterface>(cluster.getOnlyAnchor().getOperation());
-  return isa<BlockArgument>(matmul.getRows()) &&
-         jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), matmul).size() ==
-             1;
-}
-
-FailureOr<std::string> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
-                                                       StringRef symbol) {
-  if (!cluster.getScheduleAttr())
-    return cluster.emitOpError("expects a schedule: run schedule-clusters");
-  std::string printed;
-  llvm::raw_string_ostream os(printed);
-  KernelText text{cluster, symbol, os};
-  auto emit = [&]() -> LogicalResult {
-    std::optional<AnchorKind> kind = cluster.getOnlyKind();
-    if (!kind)
-      return cluster.emitOpError("has several anchors; no CUDA emitter yet");
-    switch (*kind) {
-    case AnchorKind::Matmul:
-      return emitMatmul(text);
-    case AnchorKind::RowReduction:
-      return emitRowReduction(text);
-    case AnchorKind::Elementwise:
-      return emitElementwise(text);
-    default:
-      return cluster.emitOpError()
-             << "is of kind '" << stringifyAnchorKind(*kind)
-             << "', which has no CUDA emitter yet";
-    }
-  };
-  if (failed(emit()))
-    return failure();
-  os << "DP_EXPORT(" << symbol << ")\n";
-  return printed;
-}
-
-FailureOr<std::string>
-mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
-  std::string text = "// Made by mm1c. The words are those of "
-                     "kernels/dp/dp.h; a task of the plan is a block.\n"
-                     "#include \"dp/dp.h\"\n";
-  auto plan = part->getParentOfType<ModuleOp>();
-  for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
-    if (kernel.getModule() != part.getSymName())
-      continue;
-    ClusterOp cluster = kernel.isBuiltin() ? ClusterOp() : kernel.getCluster();
-    if (!cluster || !hasEmitter(cluster)) {
-      text += formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
-      continue;
-    }
-    FailureOr<std::string> printed =
-        emitCUDAKernel(cluster, kernel.getSymName());
-    if (failed(printed))
-      return failure();
-    text += "\n" + *printed;
-  }
-  return text;
-}
-
-//===-------------------------------- Schedule ------------------------------===//
-
-FailureOr<int64_t> mlir::mm1::cuda::scheduled(ClusterOp cluster, StringRef name,
-                                              int64_t most) {
-  auto attribute = cluster.getScheduleAttr().getAs<IntegerAttr>(name);
-  if (!attribute || attribute.getInt() < 1 || attribute.getInt() > most)
-    return cluster.emitOpError()
-           << "expects its schedule to hold '" << name << "' from 1 to " << most
-           << ", found " << cluster.getScheduleAttr();
-  return attribute.getInt();
-}
-
-LogicalResult mlir::mm1::cuda::expectUnit(ClusterOp cluster, StringRef unit) {
-  auto attribute = cluster.getScheduleAttr().getAs<StringAttr>("unit");
-  if (attribute && attribute.getValue() == unit)
-    return success();
-  return cluster.emitOpError() << "expects a schedule with unit = \"" << unit
-                               << "\", found " << cluster.getScheduleAttr();
-}
-
-//===---------------------------------- Head --------------------------------===//
+//===--------------------------------- Comment ------------------------------===//
 
 /// "silu(linear(in0, in1))": the ops of the region by name.
 static std::string describe(Value value) {
@@ -131,43 +48,304 @@ static std::string describe(RankedTensorType type) {
   return text;
 }
 
-void mlir::mm1::cuda::printHead(KernelText &text, const KernelHead &head) {
-  raw_ostream &os = text.os;
-  SmallVector<std::string> what, shapes, parameters;
-  for (auto [i, input] : llvm::enumerate(text.cluster.getInputs())) {
-    auto type = cast<RankedTensorType>(input.getType());
-    shapes.push_back(inputName(i) + " " + describe(type));
-    parameters.push_back(formatv("const {0} *__restrict__ {1}",
-                                 storageType(type), inputName(i)));
-  }
-  for (auto [i, value] :
-       llvm::enumerate(text.cluster.getYield().getOperands())) {
-    auto type = cast<RankedTensorType>(value.getType());
+static void printComment(raw_ostream &os, ClusterOp cluster, StringRef symbol,
+                         const KernelHead &head) {
+  SmallVector<std::string> what, shapes;
+  for (auto [i, input] : llvm::enumerate(cluster.getInputs()))
+    shapes.push_back(inputName(i) + " " +
+                     describe(cast<RankedTensorType>(input.getType())));
+  for (auto [i, value] : llvm::enumerate(cluster.getYield().getOperands())) {
     what.push_back(outputName(i) + " = " + describe(value));
-    shapes.push_back(outputName(i) + " " + describe(type));
-    parameters.push_back(formatv("{0} *__restrict__ {1}",
-                                 cppType(type.getElementType()),
-                                 outputName(i)));
+    shapes.push_back(outputName(i) + " " +
+                     describe(cast<RankedTensorType>(value.getType())));
   }
-  parameters.push_back("const dp::i64 *__restrict__ dims");
-
   auto lines = [&](StringRef title, ArrayRef<std::string> each) {
     for (const std::string &line : each) {
       os << "// " << llvm::left_justify(title, 8) << line << "\n";
       title = "";
     }
   };
-  os << "// " << text.symbol << "\n";
+  os << "// " << symbol << "\n";
   lines("What", what);
   lines("Shapes", shapes);
   lines("Launch", head.launch);
   lines("Bound", head.bound);
-  os << "DP_KERNEL(" << head.threads << ")\n" << text.symbol << "(\n    ";
-  llvm::interleave(parameters, os, ",\n    ");
-  os << ") {\n";
 }
 
-//===------------------------------ Rows and stores -------------------------===//
+//===-------------------------------- Parameters ----------------------------===//
+
+namespace {
+struct Parameter {
+  std::string type, name;
+  /// Nobody writes it while the model runs.
+  bool isWeight = false;
+};
+} // namespace
+
+/// Inputs, results that are not written in place, dims.
+static SmallVector<Parameter> parametersOf(ClusterOp cluster) {
+  SmallVector<Parameter> parameters;
+  for (auto [i, input] : llvm::enumerate(cluster.getInputs())) {
+    auto type = cast<RankedTensorType>(input.getType());
+    parameters.push_back({formatv("const {0} *", storageType(type)),
+                          inputName(i), isWeight(type)});
+  }
+  SmallVector<::mlir::plan::InPlaceResult> inPlace =
+      ::mlir::plan::inPlaceResults(cluster);
+  for (::mlir::plan::InPlaceResult pair : inPlace)
+    parameters[pair.input].type =
+        StringRef(parameters[pair.input].type).drop_front(6).str(); // "const "
+  for (auto [i, output] : llvm::enumerate(cluster.getOutputs())) {
+    if (llvm::any_of(inPlace, [&](auto pair) { return pair.result == i; }))
+      continue;
+    auto type = cast<RankedTensorType>(output.getType());
+    parameters.push_back(
+        {formatv("{0} *", cppType(type.getElementType())), outputName(i)});
+  }
+  parameters.push_back({"const dp::i64 *", "dims"});
+  return parameters;
+}
+
+static void printStruct(raw_ostream &os, StringRef symbol,
+                        ArrayRef<Parameter> parameters, StringRef body) {
+  os << "struct " << symbol << "_cluster {\n";
+  for (const Parameter &parameter : parameters)
+    os << "  " << parameter.type << parameter.name << ";"
+       << (parameter.isWeight ? " // weight" : "") << "\n";
+  os << "\n" << body << "};\n\n";
+}
+
+static void printWrapper(raw_ostream &os, StringRef symbol,
+                         const Skeleton &skeleton, const KernelHead &head,
+                         ArrayRef<Parameter> parameters) {
+  os << "DP_KERNEL(" << head.threads << ") " << symbol << "(";
+  llvm::interleave(
+      parameters, os,
+      [&](const Parameter &parameter) {
+        os << "\n    " << parameter.type
+           << (parameter.isWeight ? "__restrict__ " : "") << parameter.name;
+      },
+      ",");
+  os << ") {\n";
+  if (head.usesSharedMemory)
+    os << formatv("  DP_SHARED_MEMORY(shared,\n"
+                  "                   "
+                  "skeletons::{0}_shared_bytes<{1}_cluster>());\n",
+                  skeleton.name, symbol);
+  os << formatv("  dp::wait_grid();\n"
+                "  dp::trigger_grid();\n"
+                "  const {0}_cluster cluster{{",
+                symbol);
+  llvm::interleaveComma(parameters, os, [&](const Parameter &parameter) {
+    os << parameter.name;
+  });
+  os << formatv("};\n"
+                "  skeletons::{0}(cluster, dp::block(), {1});\n"
+                "}\n"
+                "DP_EXPORT({2})\n",
+                skeleton.name, head.usesSharedMemory ? "shared" : "{}", symbol);
+}
+
+//===---------------------------------- Kernels -----------------------------===//
+
+bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
+  return findSkeleton(cluster) != nullptr;
+}
+
+FailureOr<CUDAKernel> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
+                                                      StringRef symbol) {
+  if (!cluster.getScheduleAttr())
+    return cluster.emitOpError("expects a schedule: run schedule-clusters");
+  const Skeleton *skeleton = findSkeleton(cluster);
+  if (!skeleton)
+    return cluster.emitOpError("has no CUDA skeleton that accepts it");
+  ClusterText body(cluster);
+  FailureOr<KernelHead> head = skeleton->print(body);
+  if (failed(head))
+    return failure();
+  CUDAKernel kernel{"", skeleton->header};
+  llvm::raw_string_ostream os(kernel.text);
+  SmallVector<Parameter> parameters = parametersOf(cluster);
+  printComment(os, cluster, symbol, *head);
+  printStruct(os, symbol, parameters, body.text());
+  printWrapper(os, symbol, *skeleton, *head, parameters);
+  return kernel;
+}
+
+std::string mlir::mm1::cuda::joinProgram(ArrayRef<CUDAKernel> kernels) {
+  std::set<StringRef> headers;
+  for (const CUDAKernel &kernel : kernels)
+    headers.insert(kernel.header);
+  std::string text = "// Made by mm1c. The words are those of kernels/dp, the "
+                     "loops those of\n"
+                     "// kernels/skeletons; a task of the plan is a block.\n"
+                     "#include \"dp/dp.h\"\n";
+  for (StringRef header : headers)
+    text += formatv("#include \"{0}\"\n", header);
+  for (const CUDAKernel &kernel : kernels)
+    text += "\n" + kernel.text;
+  return text;
+}
+
+FailureOr<std::string>
+mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
+  SmallVector<CUDAKernel> kernels;
+  std::string missing;
+  auto plan = part->getParentOfType<ModuleOp>();
+  for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
+    if (kernel.getModule() != part.getSymName())
+      continue;
+    ClusterOp cluster = kernel.isBuiltin() ? ClusterOp() : kernel.getCluster();
+    if (!cluster || !hasEmitter(cluster)) {
+      missing +=
+          formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
+      continue;
+    }
+    FailureOr<CUDAKernel> printed =
+        emitCUDAKernel(cluster, kernel.getSymName());
+    if (failed(printed))
+      return failure();
+    kernels.push_back(std::move(*printed));
+  }
+  return joinProgram(kernels) + missing;
+}
+
+//===------------------------------- ClusterText ----------------------------===//
+
+void ClusterText::constant(StringRef name, int64_t value) {
+  stream << formatv("  static constexpr int {0} = {1};\n", name, value);
+}
+void ClusterText::flag(StringRef name, bool value) {
+  stream << formatv("  static constexpr bool {0} = {1};\n", name,
+                    value ? "true" : "false");
+}
+void ClusterText::constants(StringRef name, ArrayRef<int64_t> values) {
+  stream << formatv("  static constexpr int {0}[] = {{", name);
+  llvm::interleaveComma(values, stream);
+  stream << "};\n";
+}
+
+//===----------------------------------- Holes ------------------------------===//
+
+Hole::Hole(ClusterText &text, StringRef name, StringRef result)
+    : values(text.cluster), text(text), head((result + " " + name).str()) {}
+
+Value Hole::index(StringRef name) {
+  parameter(("int " + name).str());
+  return values.variable(name, values.indexType());
+}
+Value Hole::number(StringRef name) {
+  parameter(("float " + name).str());
+  return values.variable(name, values.f32());
+}
+
+void Hole::store(unsigned result, const Place &place) {
+  Value yielded = text.cluster.getYield().getOperand(result);
+  storeValue(result, place, values.make(yielded, place));
+}
+void Hole::storeValue(unsigned result, const Place &place, Value value) {
+  stores.push_back({result, place, value});
+}
+void Hole::clear(unsigned result, const Place &place) {
+  stores.push_back({result, place, Value()});
+}
+
+void Hole::printSignature() {
+  std::string line = "  DP_METHOD " + head + "(";
+  text.os() << "\n" << line;
+  size_t width = line.size();
+  for (auto [i, parameter] : llvm::enumerate(parameters)) {
+    bool isLast = i + 1 == parameters.size();
+    // With what stands behind it: ", " or ") const {".
+    size_t wanted = parameter.size() + (isLast ? 9 : 1);
+    if (width + wanted > 80) {
+      text.os() << "\n      ";
+      width = 6;
+    } else if (i) {
+      text.os() << " ";
+      ++width;
+    }
+    text.os() << parameter << (isLast ? "" : ",");
+    width += parameter.size() + 1;
+  }
+  text.os() << ") const {\n";
+}
+
+LogicalResult Hole::end(Value returned) {
+  printSignature();
+  raw_ostream &os = text.os();
+  if (failed(values.printStatements(os, 4)))
+    return failure();
+  for (const Store &store : stores) {
+    auto type = cast<RankedTensorType>(
+        text.cluster.getOutputs()[store.result].getType());
+    Type element = type.getElementType();
+    std::string value = store.value ? values.expression(store.value) : "0.0f";
+    if (element.isBF16())
+      value = formatv("dp::convert<dp::bf16>({0})", value);
+    std::string inner =
+        store.place.inner ? values.expression(store.place.inner) : "";
+    os << formatv("    dp::store({0} + {1}, {2});\n", outputName(store.result),
+                  elementOffset(type, values.expression(store.place.row), inner,
+                                values.expression(store.place.column)),
+                  value);
+  }
+  if (returned)
+    os << "    return " << values.expression(returned) << ";\n";
+  os << "  }\n";
+  return success();
+}
+
+void Hole::endWith(StringRef expression) {
+  printSignature();
+  text.os() << "    return " << expression << ";\n  }\n";
+}
+
+bool mlir::mm1::cuda::hasPadding(int64_t columns) {
+  return columns % ::mlir::plan::kRowMultiple != 0;
+}
+
+LogicalResult mlir::mm1::cuda::printClear(ClusterText &text, StringRef name,
+                                          StringRef tag,
+                                          ArrayRef<unsigned> results,
+                                          bool takesInner) {
+  Value first = text.cluster.getOutputs()[results.front()];
+  if (!hasPadding(numColumns(first)))
+    return success();
+  Hole hole(text, name);
+  if (!tag.empty())
+    hole.tag(tag);
+  Place place;
+  place.row = hole.index("row");
+  if (cast<RankedTensorType>(first.getType()).getRank() == 3)
+    place.inner = hole.index("inner");
+  else if (takesInner)
+    hole.tag("int");
+  place.column = hole.index("column");
+  for (unsigned result : results)
+    hole.clear(result, place);
+  return hole.end();
+}
+
+//===--------------------------------- Schedules ----------------------------===//
+
+FailureOr<int64_t> mlir::mm1::cuda::scheduled(ClusterOp cluster, StringRef name,
+                                              int64_t most) {
+  auto attribute = cluster.getScheduleAttr().getAs<IntegerAttr>(name);
+  if (!attribute || attribute.getInt() < 1 || attribute.getInt() > most)
+    return cluster.emitOpError()
+           << "expects its schedule to hold '" << name << "' from 1 to " << most
+           << ", found " << cluster.getScheduleAttr();
+  return attribute.getInt();
+}
+
+LogicalResult mlir::mm1::cuda::expectUnit(ClusterOp cluster, StringRef unit) {
+  auto attribute = cluster.getScheduleAttr().getAs<StringAttr>("unit");
+  if (attribute && attribute.getValue() == unit)
+    return success();
+  return cluster.emitOpError() << "expects a schedule with unit = \"" << unit
+                               << "\", found " << cluster.getScheduleAttr();
+}
 
 KernelHead mlir::mm1::cuda::rowHead(int64_t per, int64_t threads) {
   std::string grid =
@@ -178,48 +356,7 @@ KernelHead mlir::mm1::cuda::rowHead(int64_t per, int64_t threads) {
           "memory: each row once in and out", threads};
 }
 
-void mlir::mm1::cuda::printRowLoop(KernelText &text, int64_t per) {
-  if (per == 1) {
-    text.os << "  const int row = dp::block();\n"
-               "  if (row < dp::tokens(dims)) {\n";
-    return;
-  }
-  text.os << formatv(
-      "  const int lastRow = dp::min((dp::block() + 1) * {0}, "
-      "dp::tokens(dims));\n"
-      "  for (int row = dp::block() * {0}; row < lastRow; ++row) {{\n",
-      per);
-}
-
-void mlir::mm1::cuda::printStore(KernelText &text, unsigned indent,
-                                 unsigned result, StringRef row,
-                                 StringRef inner, StringRef column,
-                                 StringRef value) {
-  auto type =
-      cast<RankedTensorType>(text.cluster.getOutputs()[result].getType());
-  std::string converted = type.getElementType().isF32()
-                              ? value.str()
-                              : formatv("dp::convert<{0}>({1})",
-                                        cppType(type.getElementType()), value);
-  text.os.indent(indent) << formatv("{0}[{1}] = {2};\n", outputName(result),
-                                    elementOffset(type, row, inner, column),
-                                    converted);
-}
-
-void mlir::mm1::cuda::printPadding(KernelText &text, unsigned indent,
-                                   unsigned result, StringRef row,
-                                   StringRef inner, StringRef thread) {
-  auto type =
-      cast<RankedTensorType>(text.cluster.getOutputs()[result].getType());
-  int64_t columns = type.getShape().back();
-  int64_t missing =
-      ::mlir::plan::roundUp(columns, ::mlir::plan::kRowMultiple) - columns;
-  if (!missing)
-    return;
-  text.os.indent(indent) << formatv("if ({0} < {1})\n", thread, missing);
-  printStore(text, indent + 2, result, row, inner,
-             formatv("{0} + {1}", columns, thread).str(), "0.0f");
-}
+//===---------------------------------- Values ------------------------------===//
 
 bool mlir::mm1::cuda::dependsOn(Value value, Value from) {
   if (value == from)
@@ -228,4 +365,8 @@ bool mlir::mm1::cuda::dependsOn(Value value, Value from) {
   return op && llvm::any_of(op->getOperands(), [&](Value operand) {
            return dependsOn(operand, from);
          });
+}
+
+int64_t mlir::mm1::cuda::numColumns(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape().back();
 }

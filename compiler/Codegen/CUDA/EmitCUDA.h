@@ -4,13 +4,21 @@
 //     %1 = mm1.silu %0
 //     mm1.yield %1
 //   }
-// becomes a kernel whose text a person can read, in the words of
-// kernels/dp/dp.h. The schedule and the weights' encodings decide its
-// loops, the region's scalar bodies its arithmetic: they are the ones that the
-// CPU emitter builds vectors from.
+// becomes a kernel whose text a person can read, in the words of kernels/dp:
+//
+//   struct linear_silu_0_cluster { ... };    sizes, and holes made of the region
+//   DP_KERNEL(256) linear_silu_0(...) {      its parameters
+//     skeletons::matmul(linear_silu_0_cluster{...}, dp::block(), shared);
+//   }
+//
+// The loops are those of a skeleton (kernels/skeletons). The schedule and the
+// weights' encodings give its constants, the region's scalar bodies its
+// arithmetic: they are the ones that the CPU emitter builds vectors from.
+// Emitters.h says how a skeleton is added.
 //===---------------------------------------------------------------------===//
 #pragma once
 
+#include "dialects/MM1/MM1.h"
 #include "dialects/Plan/Plan.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -19,20 +27,28 @@
 
 namespace mlir::mm1::cuda {
 
-/// Whether the cluster's kernel can be printed yet. The target's plans hold more
-/// forms than that (passes/Fuse/CudaTarget.cpp).
+/// Whether there is a skeleton for the cluster.
 bool hasEmitter(ClusterOp cluster);
 
-/// The kernel of a scheduled cluster as `extern "C"` function `symbol`.
-/// Parameters: the cluster's inputs, then its outputs, then the step's dims
-/// (KernelABI.h), all pointers to device memory in the layouts of Layout.h.
-/// Emits an error on the cluster and fails when the kind has no emitter, the
-/// schedule is missing or does not fit, or a layout is not its own.
-FailureOr<std::string> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
+/// The text of a kernel, and the skeleton's header that it needs.
+struct CUDAKernel {
+  std::string text;
+  StringRef header;
+};
 
-/// A whole program for NVRTC: the include of dp.h and every `plan.kernel` in
-/// `part`, in order. A kernel whose form the target takes, but whose text is
-/// not written yet, leaves a line
+/// The kernel of a scheduled cluster as `extern "C"` function `symbol`.
+/// Parameters: the cluster's inputs, then its outputs (but not updated states,
+/// which are written through their inputs), then the step's dims (KernelABI.h),
+/// all pointers to device memory in the layouts of Layout.h. Emits an error on
+/// the cluster and fails when no skeleton accepts it, the schedule is missing or
+/// does not fit, or a layout is not the skeleton's.
+FailureOr<CUDAKernel> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
+
+/// Kernels as a program for NVRTC or a host compiler, with its includes.
+std::string joinProgram(ArrayRef<CUDAKernel> kernels);
+
+/// The kernels of one module of the plan, as one program. A kernel whose form the
+/// target takes, but for which there is no skeleton, leaves a line
 /// `// @lightning_0: no CUDA emitter yet`. Fails like emitCUDAKernel.
 FailureOr<std::string> emitCUDAModule(::mlir::plan::KernelModuleOp part);
 

@@ -1,19 +1,12 @@
-//===- EmitMatmul.cpp - linear, for few rows ------------------------------===//
-// A block does `columns` output columns, in panels of 4: each warp every `warps`th
-// of them. The lanes read 16 bytes each and column by column, so that a step of the
-// loop over k brings 512 bytes of every column: four lines of swizzled tiles
-// (#mm1.swizzle), in which the lines of the 4 columns are neighbours, or of a
-// matrix that lies row after row. Up to `rows` rows use them while they are in
-// registers.
-//
-//   sums of rows x 4 columns, spread over the warp's lanes   (the loop over k)
-//   warp_sum each: lane r * 4 + c keeps the one of row r, column c
-//   scales, epilogue, store: one place a lane
-//
-// The sum of an output has one order, whatever the rows, panels and warps.
+//===- EmitMatmul.cpp - linear, with what stands around it ----------------===//
+// Fills matmul.h. A part is what an epilogue joins: its matrices, and the
+// results made of their products. What stands in front of the products (a norm,
+// a gate) is printed as a number at a place, for every block to make again.
 //===----------------------------------------------------------------------===//
 #include "compiler/Codegen/CUDA/Emitters.h"
+#include "compiler/Codegen/CUDA/Matrices.h"
 #include "dialects/Plan/Layout.h"
+#include "passes/Fuse/ClusterView.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -24,235 +17,240 @@ using llvm::formatv;
 
 namespace {
 
-/// Lanes of a warp, and columns that it makes at once: a panel.
-constexpr int64_t kLanes = 32, kColumns = 4;
-
 RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-class MatmulEmitter {
-public:
-  explicit MatmulEmitter(KernelText &text)
-      : text(text), cluster(text.cluster), os(text.os),
-        linear(cast<LinearOp>(cluster.getOnlyAnchor().getOperation())) {}
-
-  LogicalResult emit();
-
-private:
-  LogicalResult check();
-  std::string chunk(Value weight);
-  std::string rowElements();
-  void printProducts();
-  LogicalResult printEpilogue();
-  std::string input(Value value) {
-    return inputName(cast<BlockArgument>(value).getArgNumber());
+/// The linear of the cluster's only matmul, alone or behind a reduction.
+LinearOp linearOf(ClusterOp cluster) {
+  SmallVector<AnchorOpInterface> anchors = cluster.getAnchorOps();
+  if (anchors.empty() || anchors.size() > 2)
+    return nullptr;
+  if (anchors.size() == 2) {
+    auto reduction =
+        dyn_cast<RowReductionOpInterface>(anchors[0].getOperation());
+    if (!reduction || reduction.yieldsSums())
+      return nullptr;
   }
+  return dyn_cast<LinearOp>(anchors.back().getOperation());
+}
 
-  KernelText &text;
-  ClusterOp cluster;
-  raw_ostream &os;
-  LinearOp linear;
+bool accepts(ClusterOp cluster) { return bool(linearOf(cluster)); }
 
-  RankedTensorType weightType;
-  bool isFragment = false;        // the order of k in a chunk of 16 bytes
-  int64_t columns = 0, depth = 0; // N, K
-  int64_t size = 0, step = 0;     // elements of a chunk, of all lanes'
-  int64_t numPanels = 0, panels = 0, rows = 0, warps = 0;
+struct Part {
+  SmallVector<unsigned> products;
+  /// Results of the cluster that are made of them.
+  SmallVector<unsigned> results;
+  int64_t columns = 0;
 };
 
-LogicalResult MatmulEmitter::check() {
-  for (Value value : linear->getOperands())
-    if (!isa<BlockArgument>(value))
-      return cluster.emitOpError("expects the operands of its matmul to be "
-                                 "inputs of the cluster");
-  weightType = tensorType(linear.getWeights().front());
-  columns = weightType.getDimSize(0);
-  depth = weightType.getDimSize(1);
-  size = ::mlir::plan::kChunkBytes /
-         ::mlir::plan::elementBytes(weightType.getElementType());
-  step = kLanes * size;
-  Attribute layout = weightType.getEncoding();
-  auto swizzled = dyn_cast_or_null<SwizzledAttr>(layout);
-  isFragment = swizzled && swizzled.getOrder() == LineOrder::Fragment;
-  bool isRows = isa_and_nonnull<PaddedAttr>(layout) &&
-                ::mlir::plan::storedShape(weightType).back() % size == 0;
-  if (!swizzled && !isRows)
-    return cluster.emitOpError()
-           << "expects weights with encoding #mm1.swizzled, or #mm1.padded to "
-              "a multiple of "
-           << size << ", found " << weightType
-           << ": run tile-weights for a CUDA target";
-  for (Value value : cluster.getYield().getOperands())
-    if (tensorType(value).getShape().back() != columns)
+class MatmulPrinter {
+public:
+  explicit MatmulPrinter(ClusterText &text)
+      : text(text), cluster(text.cluster), linear(linearOf(cluster)),
+        reduction(dyn_cast<RowReductionOpInterface>(
+            cluster.getAnchorOps().front().getOperation())) {}
+
+  FailureOr<KernelHead> print();
+
+private:
+  LogicalResult readParts();
+  LogicalResult readSchedule();
+  void printSizes();
+  LogicalResult printRows();
+  LogicalResult printFront();
+  LogicalResult printPart(unsigned number);
+
+  ClusterText &text;
+  ClusterOp cluster;
+  LinearOp linear;
+  RowReductionOpInterface reduction; ///< null where nothing is normed
+
+  SmallVector<Part> parts;
+  SmallVector<unsigned> frontResults; ///< made in front of the products
+  int64_t depth = 0, widest = 0;
+  int64_t tasks = 0, blockColumns = 0, rows = 0, warps = 0;
+};
+
+LogicalResult MatmulPrinter::readParts() {
+  depth = numColumns(linear.getInput());
+  for (ArrayRef<unsigned> products :
+       jointProducts(ClusterView(cluster, Bucket{"", 1, 1}), linear)) {
+    Part part;
+    part.products.assign(products.begin(), products.end());
+    part.columns = numColumns(linear->getResult(products.front()));
+    widest = std::max(widest, part.columns);
+    parts.push_back(part);
+  }
+  for (auto [i, value] : llvm::enumerate(cluster.getYield().getOperands())) {
+    Part *of = nullptr;
+    for (Part &part : parts)
+      if (llvm::any_of(part.products, [&, value = value](unsigned product) {
+            return dependsOn(value, linear->getResult(product));
+          }))
+        of = &part;
+    int64_t columns = of ? of->columns : depth;
+    if (tensorType(value).getRank() != 2 || numColumns(value) != columns)
       return cluster.emitOpError()
              << "expects results of " << columns
-             << " columns like its matmul, found " << value.getType();
-
-  numPanels = ::mlir::plan::ceilDiv(columns, kColumns);
-  FailureOr<int64_t> tasks = scheduled(cluster, "tasks", numPanels),
-                     scheduledColumns =
-                         scheduled(cluster, "columns", numPanels * kColumns),
-                     scheduledRows =
-                         scheduled(cluster, "rows", kLanes / kColumns),
-                     scheduledWarps = scheduled(cluster, "warps", 32);
-  if (failed(tasks) || failed(scheduledColumns) || failed(scheduledRows) ||
-      failed(scheduledWarps) || failed(expectUnit(cluster, "one")))
-    return failure();
-  if (*scheduledColumns % kColumns != 0)
-    return cluster.emitOpError()
-           << "expects a schedule with 'columns' a multiple "
-              "of "
-           << kColumns << ", found " << cluster.getScheduleAttr();
-  panels = *scheduledColumns / kColumns;
-  rows = *scheduledRows;
-  warps = *scheduledWarps;
-  if (*tasks != ::mlir::plan::ceilDiv(numPanels, panels))
-    return cluster.emitOpError()
-           << "expects a schedule with one task for each 'columns' of its "
-           << columns << " columns, found " << cluster.getScheduleAttr();
+             << " columns like the products they are made of, found "
+             << value.getType();
+    (of ? of->results : frontResults).push_back(i);
+  }
   return success();
 }
 
-LogicalResult MatmulEmitter::emit() {
-  if (failed(check()))
+LogicalResult MatmulPrinter::readSchedule() {
+  // A lane finishes one place of a tile of `rows` x 4 (warp_tile.h).
+  constexpr int64_t kMostRows = 8, kTileColumns = 4, kMostWarps = 32,
+                    kSumGroups = 8;
+  FailureOr<int64_t> numTasks = scheduled(cluster, "tasks", INT32_MAX),
+                     numColumns = scheduled(cluster, "columns", INT32_MAX),
+                     numRows = scheduled(cluster, "rows", kMostRows),
+                     numWarps = scheduled(cluster, "warps", kMostWarps);
+  if (failed(numTasks) || failed(numColumns) || failed(numRows) ||
+      failed(numWarps) || failed(expectUnit(cluster, "one")))
+    return failure();
+  tasks = *numTasks, blockColumns = *numColumns, rows = *numRows,
+  warps = *numWarps;
+  if (blockColumns % kTileColumns != 0 && blockColumns < widest)
+    return cluster.emitOpError()
+           << "expects a schedule with 'columns' a multiple of " << kTileColumns
+           << ", found " << cluster.getScheduleAttr();
+  if (reduction && kSumGroups % warps != 0)
+    return cluster.emitOpError()
+           << "expects a schedule with 1, 2, 4 or 8 warps, found "
+           << cluster.getScheduleAttr();
+  int64_t blocks = 0;
+  for (const Part &part : parts)
+    blocks += ::mlir::plan::ceilDiv(part.columns, blockColumns);
+  if (tasks != blocks)
+    return cluster.emitOpError()
+           << "expects a schedule with one task for each 'columns' of each "
+              "width, "
+           << blocks << ", found " << cluster.getScheduleAttr();
+  return success();
+}
+
+void MatmulPrinter::printSizes() {
+  SmallVector<int64_t> columns, products;
+  for (const Part &part : parts) {
+    columns.push_back(part.columns);
+    products.push_back(part.products.size());
+  }
+  text.constant("kDepth", depth);
+  text.constant("kRows", rows);
+  text.constant("kWarps", warps);
+  text.constant("kBlockColumns", blockColumns);
+  text.constant("kParts", parts.size());
+  text.constants("kColumns", columns);
+  text.constants("kProducts", products);
+  text.flag("kIsMade", !isa<BlockArgument>(linear.getInput()));
+  text.flag("kIsReduced", bool(reduction));
+  text.flag("kStoresRows", !frontResults.empty());
+}
+
+/// The activations: where they are, or how they are made.
+LogicalResult MatmulPrinter::printRows() {
+  Value input = linear.getInput();
+  if (auto argument = dyn_cast<BlockArgument>(input)) {
+    auto type = tensorType(input);
+    Hole hole(text, "row", "auto");
+    hole.index("row");
+    hole.endWith(inputName(argument.getArgNumber()) + " + " +
+                 elementOffset(type, "row", "", "0"));
+    return success();
+  }
+  Hole hole(text, "activation", "float");
+  Place place{hole.index("row"), {}, hole.index("column")};
+  Value stat = hole.number("stat");
+  if (reduction)
+    hole.values.bindStat(reduction, stat);
+  return hole.end(hole.values.evaluate(input, place));
+}
+
+LogicalResult MatmulPrinter::printFront() {
+  if (reduction && failed(printReduction(text, reduction)))
+    return failure();
+  if (failed(printRows()))
+    return failure();
+  if (frontResults.empty())
+    return success();
+  Hole hole(text, "store_row");
+  Place place{hole.index("row"), {}, hole.index("column")};
+  Value stat = hole.number("stat");
+  if (reduction)
+    hole.values.bindStat(reduction, stat);
+  for (unsigned result : frontResults)
+    hole.store(result, place);
+  if (failed(hole.end()))
+    return failure();
+  return printClear(text, "clear_row", "", frontResults);
+}
+
+LogicalResult MatmulPrinter::printPart(unsigned number) {
+  const Part &part = parts[number];
+  std::string tag = formatv("skeletons::Part<{0}>", number);
+  SmallVector<Value> matrices;
+  for (unsigned product : part.products)
+    matrices.push_back(linear.getWeights()[product]);
+  if (failed(printMatrices(text, tag, matrices)))
+    return failure();
+
+  Hole hole(text, "store");
+  hole.tag(tag);
+  Place place{hole.index("row"), {}, hole.index("column")};
+  hole.parameter(
+      formatv("const float (&sums)[{0}]", part.products.size()).str());
+  for (auto [i, product] : llvm::enumerate(part.products)) {
+    Value sum = hole.variable(formatv("sums[{0}]", i).str(), hole.values.f32());
+    if (!linear.getScales().empty())
+      sum = hole.values.multiply(
+          sum,
+          hole.values.evaluateVector(linear.getScales()[product], place.column),
+          "linear");
+    hole.values.bind(linear->getResult(product), sum);
+  }
+  Value stat = hole.number("stat");
+  if (reduction)
+    hole.values.bindStat(reduction, stat);
+  for (unsigned result : part.results)
+    hole.store(result, place);
+  if (failed(hole.end()))
+    return failure();
+  return part.results.empty() ? success()
+                              : printClear(text, "clear", tag, part.results);
+}
+
+FailureOr<KernelHead> MatmulPrinter::print() {
+  if (failed(readParts()) || failed(readSchedule()))
+    return failure();
+  printSizes();
+  if (failed(printFront()))
     return failure();
   int64_t bytes = 0;
-  for (Value weight : linear.getWeights())
+  for (Value weight : linear.getWeights()) {
     bytes += ::mlir::plan::weightBytes(tensorType(weight));
-  printHead(
-      text,
-      {formatv("grid {0}, block {1}; a warp does {2} columns at a time, "
-               "for {3} rows at a time",
-               ::mlir::plan::ceilDiv(numPanels, panels), warps * kLanes,
-               kColumns, rows),
-       formatv("memory: {0} bytes of weights for every {1} rows", bytes, rows),
-       warps * kLanes});
-  os << formatv(
-      "  const int numRows = dp::tokens(dims);\n"
-      "  const int lastPanel = dp::min((dp::block() + 1) * {0}, {1});\n"
-      "  for (int panel = dp::block() * {0} + dp::warp(); panel < lastPanel; "
-      "panel += {2}) {{\n"
-      "    for (int firstRow = 0; firstRow < numRows; firstRow += {3}) {{\n"
-      "      const int count = dp::min(numRows - firstRow, {3});\n",
-      panels, numPanels, warps, rows);
-  printProducts();
-  if (failed(printEpilogue()))
-    return failure();
-  os << "    }\n  }\n}\n";
-  return success();
-}
-
-/// The address of the lane's 16 bytes of column `panel * 4 + c`.
-std::string MatmulEmitter::chunk(Value weight) {
-  std::string column = formatv("panel * {0} + c", kColumns);
-  if (auto swizzled = dyn_cast<SwizzledAttr>(weightType.getEncoding()))
-    return formatv("dp::swizzled_chunk<{0}, {1}>({2}, {3}, k)",
-                   swizzled.getRows(), ::mlir::plan::ceilDiv(depth, 8 * size),
-                   input(weight), column);
-  if (columns % kColumns != 0) // the last rows do not exist
-    column = formatv("dp::min({0}, {1})", column, columns - 1);
-  return formatv("{0} + dp::i64({1}) * {2} + k", input(weight), column,
-                 ::mlir::plan::storedShape(weightType).back());
-}
-
-/// What the lane's 16 bytes are multiplied with, of row `firstRow + r`.
-std::string MatmulEmitter::rowElements() {
-  auto type = tensorType(linear.getInput());
-  std::string from = input(linear.getInput()) + " + ";
-  if (isFragment)
-    return formatv("dp::load_fragment<{0}>({1}{2}, k)", depth, from,
-                   elementOffset(type, "firstRow + r", "", "0"));
-  return formatv("dp::load_vector<{0}>({1}{2})", size, from,
-                 elementOffset(type, "firstRow + r", "", "k"));
-}
-
-void MatmulEmitter::printProducts() {
-  StringRef element = storageType(weightType);
-  unsigned numWeights = linear.getWeights().size();
-  for (unsigned i = 0; i < numWeights; ++i)
-    os << formatv("      float sums{0}[{1}][{2}] = {{};\n", i, rows, kColumns);
-  // In fragment order a chunk has k of 64 around it.
-  int64_t end = isFragment ? ::mlir::plan::roundUp(depth, 64) : depth;
-  os << formatv("      for (int k = dp::lane() * {0}; k < {1}; k += {2}) {{\n",
-                size, end, step);
-  for (auto [i, weight] : llvm::enumerate(linear.getWeights()))
-    os << formatv("        dp::Vector<{0}, {1}> w{2}[{3}];\n"
-                  "        DP_UNROLL\n"
-                  "        for (int c = 0; c < {3}; ++c)\n"
-                  "          w{2}[c] = dp::stream_vector<{1}>({4});\n",
-                  element, size, i, kColumns, chunk(weight));
-  os << formatv("        DP_UNROLL\n"
-                "        for (int r = 0; r < {0}; ++r) {{\n"
-                "          if (r < count) {{\n"
-                "            const auto x = {1};\n"
-                "            DP_UNROLL\n"
-                "            for (int c = 0; c < {2}; ++c) {{\n",
-                rows, rowElements(), kColumns);
-  for (unsigned i = 0; i < numWeights; ++i)
-    os << formatv("              sums{0}[r][c] = dp::dot(x, w{0}[c], "
-                  "sums{0}[r][c]);\n",
-                  i);
-  os << "            }\n          }\n        }\n      }\n";
-}
-
-LogicalResult MatmulEmitter::printEpilogue() {
-  unsigned numWeights = linear.getWeights().size();
-  os << formatv("      // Lane r * {0} + c finishes row r, column c.\n",
-                kColumns);
-  for (unsigned i = 0; i < numWeights; ++i)
-    os << formatv("      float sum{0} = 0.0f;\n", i);
-  os << formatv("      DP_UNROLL\n"
-                "      for (int r = 0; r < {0}; ++r) {{\n"
-                "        if (r < count) {{\n"
-                "          DP_UNROLL\n"
-                "          for (int c = 0; c < {1}; ++c) {{\n",
-                rows, kColumns);
-  for (unsigned i = 0; i < numWeights; ++i)
-    os << formatv(
-        "            const float all{0} = dp::warp_sum(sums{0}[r][c]);\n"
-        "            sum{0} = dp::lane() == r * {1} + c ? all{0} : "
-        "sum{0};\n",
-        i, kColumns);
-  os << formatv("          }\n        }\n      }\n"
-                "      const int row = firstRow + dp::lane() / {0};\n"
-                "      const int column = panel * {0} + dp::lane() % {0};\n"
-                "      if (dp::lane() / {0} < count && column < {1}) {{\n",
-                kColumns, columns);
-
-  ScalarPrinter body(cluster);
-  Place place{body.variable("row", body.indexType()), Value(),
-              body.variable("column", body.indexType())};
-  for (auto [i, output] : llvm::enumerate(linear.getOutputs())) {
-    Value sum = body.variable("sum" + std::to_string(i), body.f32());
-    if (!linear.getScales().empty())
-      sum = body.multiply(
-          sum, body.evaluateVector(linear.getScales()[i], place.column),
-          "linear");
-    body.bind(output, sum);
+    if (storageType(tensorType(weight)) !=
+        storageType(tensorType(linear.getWeights().front())))
+      return cluster.emitOpError("expects weights of one element type");
   }
-  SmallVector<Value> values;
-  for (Value value : cluster.getYield().getOperands())
-    values.push_back(body.evaluate(value, place));
-  if (failed(body.printStatements(os, 8)))
-    return failure();
-  for (auto [result, value] : llvm::enumerate(values))
-    printStore(text, 8, result, "row", "", "column", body.expression(value));
-  os << "      }\n";
+  for (unsigned i = 0; i < parts.size(); ++i)
+    if (failed(printPart(i)))
+      return failure();
+  return KernelHead{
+      formatv("grid {0}, block {1}: {2} columns a block, 4 a warp at a time, "
+              "for {3} rows at a time",
+              tasks, warps * 32, blockColumns, rows),
+      formatv("memory: {0} bytes of weights", bytes), warps * 32,
+      /*usesSharedMemory=*/bool(reduction)};
+}
 
-  if (columns % ::mlir::plan::kRowMultiple != 0) {
-    os << formatv("      if (panel == {0}) {{\n"
-                  "        for (int r = 0; r < count; ++r) {{\n",
-                  numPanels - 1);
-    for (unsigned result = 0; result < values.size(); ++result)
-      printPadding(text, 10, result, "firstRow + r", "", "dp::lane()");
-    os << "        }\n      }\n";
-  }
-  return success();
+FailureOr<KernelHead> print(ClusterText &text) {
+  return MatmulPrinter(text).print();
 }
 
 } // namespace
 
-LogicalResult mlir::mm1::cuda::emitMatmul(KernelText &text) {
-  return MatmulEmitter(text).emit();
-}
+const Skeleton mlir::mm1::cuda::kMatmul{"matmul", "skeletons/matmul.h", accepts,
+                                        print};

@@ -46,6 +46,10 @@ StringRef mlir::mm1::cuda::storageType(RankedTensorType type) {
              : cppType(type.getElementType());
 }
 
+bool mlir::mm1::cuda::isWeight(RankedTensorType type) {
+  return bool(type.getEncoding());
+}
+
 std::string mlir::mm1::cuda::inputName(unsigned number) {
   return "in" + std::to_string(number);
 }
@@ -187,11 +191,41 @@ Value ScalarPrinter::evaluateVector(Value value, Value at) {
   return results.front();
 }
 
+Value ScalarPrinter::accumulate(RowReductionOpInterface reduction, Value x,
+                                Value sum) {
+  return reduction.buildAccumulate(builder, x, sum).front();
+}
+
+Value ScalarPrinter::finish(RowReductionOpInterface reduction, Value sum) {
+  return reduction.buildFinish(builder, sum).front();
+}
+
 Value ScalarPrinter::evaluate(Value value, const Place &place) {
-  if (Value scalar = bound.lookup(value))
-    return scalar;
+  Value number = make(value, place);
+  auto it = bound.find(value);
+  bool isBound = it != bound.end();
+  bool isRounded = isBound ? it->second.isRounded : isa<BlockArgument>(value);
+  if (!isBound)
+    if (auto op = value.getDefiningOp<ScalarBodyOpInterface>())
+      isRounded = op.copiesNumbers();
+  if (isRounded || !tensorType(value).getElementType().isBF16())
+    return number;
+  Value &again = rounded[number];
+  if (!again) {
+    Value narrow =
+        arith::TruncFOp::create(builder, builder.getBF16Type(), number);
+    again = arith::ExtFOp::create(builder, f32(), narrow);
+    names[again] = unique("rounded");
+  }
+  return again;
+}
+
+Value ScalarPrinter::make(Value value, const Place &place) {
+  if (auto it = bound.find(value); it != bound.end())
+    return it->second.scalar;
+  Key where = key(value.getAsOpaquePointer(), place);
   if (auto argument = dyn_cast<BlockArgument>(value)) {
-    SmallVector<Value> &results = made[key(value.getAsOpaquePointer(), place)];
+    SmallVector<Value> &results = made[where];
     if (results.empty()) {
       SmallVector<Value> at{place.row};
       if (tensorType(value).getRank() == 3)
@@ -202,13 +236,18 @@ Value ScalarPrinter::evaluate(Value value, const Place &place) {
     return results.front();
   }
 
-  auto op = cast<ScalarBodyOpInterface>(value.getDefiningOp());
+  Operation *op = value.getDefiningOp();
   unsigned number = cast<OpResult>(value).getResultNumber();
-  Key where = key(op.getOperation(), place);
+  where = key(op, place);
   if (auto it = made.find(where); it != made.end())
     return it->second[number];
   BodyReader reader(*this, op, place);
-  SmallVector<Value> results = op.buildScalarBody(builder, reader);
+  SmallVector<Value> results;
+  if (Value stat = stats.lookup(op))
+    results =
+        cast<RowReductionOpInterface>(op).buildApply(builder, reader, stat);
+  else
+    results = cast<ScalarBodyOpInterface>(op).buildScalarBody(builder, reader);
   StringRef name = op->getName().stripDialect();
   for (Value result : results)
     if (!isa<BlockArgument>(result) && !names.contains(result))
@@ -219,11 +258,13 @@ Value ScalarPrinter::evaluate(Value value, const Place &place) {
 
 //===------------------------------- Printing -------------------------------===//
 
-/// Whether the op has no statement of its own: a constant, or a load that is
-/// converted at once.
+/// Whether the op has no statement of its own: a constant, or a number of
+/// another width that is converted at once.
 static bool isInlined(Operation *op) {
   if (isa<arith::ConstantOp>(op))
     return true;
+  if (isa<arith::TruncFOp>(op))
+    return op->getResult(0).getType().isBF16();
   return isa<tensor::ExtractOp>(op) && op->getResult(0).getType().isBF16();
 }
 
@@ -285,8 +326,10 @@ FailureOr<std::string> ScalarPrinter::spell(Operation *op) {
                 ? at[0]
                 : elementOffset(type, at[0], at.size() == 3 ? at[1] : "",
                                 at.back());
-        return llvm::formatv("{0}[{1}]", expression(extract.getTensor()),
-                             offset)
+        return llvm::formatv("dp::{0}({1}{2})",
+                             isWeight(type) ? "load_weight" : "load",
+                             expression(extract.getTensor()),
+                             offset == "0" ? "" : " + " + offset)
             .str();
       })
       .Case([&](arith::AddFOp) { return infix("+"); })
@@ -317,7 +360,15 @@ FailureOr<std::string> ScalarPrinter::spell(Operation *op) {
       .Case([&](arith::ExtFOp extend) -> FailureOr<std::string> {
         return call(extend.getType().isF64() ? "double" : "dp::to_float");
       })
-      .Case([&](arith::TruncFOp) { return call("float"); })
+      .Case([&](arith::TruncFOp truncate) {
+        return call(truncate.getType().isBF16() ? "dp::convert<dp::bf16>"
+                                                : "float");
+      })
+      .Case([&](math::FmaOp) {
+        return llvm::formatv("dp::fma({0}, {1}, {2})", operand(0), operand(1),
+                             operand(2))
+            .str();
+      })
       .Case([&](math::ExpOp) { return call("dp::exp"); })
       .Case([&](math::SqrtOp) { return call("dp::sqrt"); })
       .Case([&](math::RsqrtOp) { return call("dp::rsqrt"); })

@@ -10,6 +10,9 @@
 //
 // Bodies are built by ScalarBodyOpInterface as arith and math ops in a block of
 // our own, in which loads are `tensor.extract`; each op is then one statement.
+//
+// Types say where numbers are rounded: a value of type bf16 that another op of
+// the cluster reads is rounded first, as if it had been stored.
 //===---------------------------------------------------------------------===//
 #pragma once
 
@@ -34,6 +37,10 @@ StringRef cppType(Type element);
 /// order, which are stored as q + 128.
 StringRef storageType(RankedTensorType type);
 
+/// Whether an operand is a weight, which nobody writes while a model runs: those
+/// have a layout (`tile-weights`), and nothing else has.
+bool isWeight(RankedTensorType type);
+
 /// The shortest spelling of a float that reads back as the same one: "0.5f".
 std::string spellFloat(double value);
 
@@ -53,13 +60,26 @@ public:
 
   /// From now on `value` (of the cluster's region) is `scalar`, wherever it is
   /// asked for: for values that are read in place only.
-  void bind(Value value, Value scalar) { bound[value] = scalar; }
+  /// \param isRounded  to the value's type, as from memory
+  void bind(Value value, Value scalar, bool isRounded = false) {
+    bound[value] = {scalar, isRounded};
+  }
+  /// The reduction's results are made of this number of the row.
+  void bindStat(RowReductionOpInterface reduction, Value stat) {
+    stats[reduction] = stat;
+  }
 
-  /// The value at a place, as f32; i32 tensors give i32.
+  /// The value at a place, as f32, rounded to its type; i32 tensors give i32.
   Value evaluate(Value value, const Place &place);
+  /// The same before it is rounded: for a store, which rounds.
+  Value make(Value value, const Place &place);
   /// The same of a vector ([N] or [T] tensors).
   Value evaluateVector(Value value, Value at);
   Value multiply(Value lhs, Value rhs, StringRef name);
+  /// What the reduction makes of a sum and one more number, and of the whole
+  /// sum (RowReductionOpInterface).
+  Value accumulate(RowReductionOpInterface reduction, Value x, Value sum);
+  Value finish(RowReductionOpInterface reduction, Value sum);
 
   /// Prints all that was evaluated, one statement a line. To be called once,
   /// before `expression`. Fails with an error on the cluster when a body uses
@@ -86,9 +106,15 @@ private:
   Block block;
   ImplicitLocOpBuilder builder;
   SmallVector<Value> tensors; ///< [argument]: it, in our block
-  DenseMap<Value, Value> bound;
+  struct Bound {
+    Value scalar;
+    bool isRounded = false;
+  };
+  DenseMap<Value, Bound> bound;
+  DenseMap<Operation *, Value> stats;
   DenseMap<int64_t, Value> constants;
   std::map<Key, SmallVector<Value>> made; ///< results by op and place
+  DenseMap<Value, Value> rounded;         ///< made values as bf16 has them
   DenseMap<Value, std::string> names;
   llvm::StringMap<unsigned> taken;
   unsigned numTemporaries = 0;

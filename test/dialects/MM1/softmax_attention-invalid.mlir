@@ -97,3 +97,21 @@ func.func @whole_pages_c4(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16xf32>,
       : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @even_spans_c5(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  // expected-error @below {{expects even_spans >= 1, found 0}}
+  %o = mm1.softmax_attention %q, %cache batch(%v, %v, %v, %pages) scale = 1.0 even_spans = 0
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @one_cut_c5(%q: tensor<?x64xf32>, %cache: tensor<?x2x2x64x16xf32>, %v: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  // expected-error @below {{expects span_tokens or even_spans, found both}}
+  %o = mm1.softmax_attention %q, %cache batch(%v, %v, %v, %pages) scale = 1.0 span_tokens = 64 even_spans = 2
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+  return
+}

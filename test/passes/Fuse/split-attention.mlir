@@ -3,6 +3,7 @@
 // RUN: mm1-opt %s --mm1-split-attention=max-context=1024 | FileCheck %s --check-prefix=SHORT
 // RUN: mm1-opt %s --mm1-split-attention=max-context=1000000 | FileCheck %s --check-prefix=LONG
 // RUN: mm1-opt %s --mm1-split-attention='target=sm_90a max-context=4096' | FileCheck %s --check-prefix=GPU
+// RUN: mm1-opt %s --mm1-split-attention='target=sm_90a max-context=4096 split=false' | FileCheck %s --check-prefix=GPU-WHOLE
 // RUN: mm1-opt %s --mm1-split-attention='target=sm_90a max-context=1000000' | FileCheck %s --check-prefix=GPU-LONG
 // RUN: mm1-opt %s --mm1-split-attention='max-context=2100 explain' 2>&1 | FileCheck %s --check-prefix=SAYS
 // Kernels: on a CPU three launches, 3 spans of 2 heads as 6 tasks; on a GPU the append goes with the partials.
@@ -46,9 +47,17 @@
 //   GPU-LABEL: func.func @decode_2
 //         GPU:   mm1.attention_partials {{.*}} cut = even : {{.*}} -> (tensor<?x32x8xf32>, tensor<?x32x64xf32>)
 //   GPU-LABEL: func.func @prefill_16
-//         GPU:   mm1.softmax_attention {{.*}} scale = 2.500000e-01 :
+//         GPU:   mm1.softmax_attention {{.*}} scale = 2.500000e-01 even_spans = 32 :
+// Somebody has asked for other spans.
+//   GPU-LABEL: func.func @asked
+//         GPU:   mm1.attention_partials {{.*}} cut = fixed span_tokens = 512 : {{.*}} -> (tensor<?x8x8xf32>, tensor<?x8x64xf32>)
 // GPU-LONG-LABEL: func.func @decode_2
 //       GPU-LONG:   mm1.attention_partials {{.*}} cut = even : {{.*}} -> (tensor<?x264x8xf32>, tensor<?x264x64xf32>)
+
+// GPU-WHOLE-LABEL: func.func @decode_2
+//       GPU-WHOLE:   mm1.softmax_attention {{.*}} even_spans = 32 :
+// GPU-WHOLE-LABEL: func.func @prefill_16
+//       GPU-WHOLE:   mm1.softmax_attention {{.*}} even_spans = 32 :
 
 // CPU-KERNELS-LABEL: func.func @decode_2
 //       CPU-KERNELS:   mm1.cluster cache_append(

@@ -188,3 +188,18 @@ func.func @even_cut(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %i: tenso
   }
   return
 }
+
+// -----
+
+func.func @even_spans(%q: tensor<?x64xf32>, %c: tensor<?x2x2x64x16xf32>, %i: tensor<?xi32>, %p: tensor<?x?xi32>) {
+  // expected-note @below {{in this cluster}}
+  %y = mm1.cluster attention (%q, %c, %i, %p) schedule {}
+      : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32> {
+  ^bb0(%a: tensor<?x64xf32>, %b: tensor<?x2x2x64x16xf32>, %d: tensor<?xi32>, %e: tensor<?x?xi32>):
+    // expected-error @below {{'mm1.softmax_attention' op has no kernel on target 'cpu': a cpu kernel cuts contexts at fixed places, and its cut is 'even'}}
+    %o = mm1.softmax_attention %a, %b batch(%d, %d, %d, %e) scale = 0.25 even_spans = 2
+        : (tensor<?x64xf32>, tensor<?x2x2x64x16xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xf32>
+    mm1.yield %o : tensor<?x64xf32>
+  }
+  return
+}

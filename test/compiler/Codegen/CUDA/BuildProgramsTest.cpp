@@ -29,18 +29,19 @@ std::string errorOf(llvm::Error error) {
 }
 
 TEST(BuildPrograms, KeepsWhatItBuilt) {
-  if (auto nvrtc = Nvrtc::load(); !nvrtc)
+  auto nvrtc = Nvrtc::load();
+  if (!nvrtc)
     GTEST_SKIP() << llvm::toString(nvrtc.takeError());
   TemporaryFolder folder;
   BuildOptions options;
   options.cacheFolder = folder.path + "/cache";
   std::vector<Program> programs = {{"a", kTwice},
                                    {"b", std::string(kTwice) + "// b\n"}};
-  auto first = buildPrograms(programs, "sm_80", options);
+  auto first = buildPrograms(programs, "sm_80", *nvrtc, options);
   ASSERT_TRUE(bool(first)) << llvm::toString(first.takeError());
   EXPECT_FALSE((*first)[0].wasCached);
   EXPECT_NE((*first)[0].program.ptx.find(".target sm_80"), std::string::npos);
-  auto second = buildPrograms(programs, "sm_80", options);
+  auto second = buildPrograms(programs, "sm_80", *nvrtc, options);
   ASSERT_TRUE(bool(second)) << llvm::toString(second.takeError());
   for (size_t i : {0, 1}) {
     EXPECT_TRUE((*second)[i].wasCached);
@@ -48,7 +49,7 @@ TEST(BuildPrograms, KeepsWhatItBuilt) {
     EXPECT_EQ((*second)[i].program.resources.lookup("twice").registers,
               (*first)[i].program.resources.lookup("twice").registers);
   }
-  auto other = buildPrograms(programs, "sm_90a", options);
+  auto other = buildPrograms(programs, "sm_90a", *nvrtc, options);
   ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
   EXPECT_FALSE((*other)[0].wasCached);
 
@@ -60,14 +61,15 @@ TEST(BuildPrograms, KeepsWhatItBuilt) {
     stream.seekp(-1, std::ios::end);
     stream.put('!');
   }
-  auto third = buildPrograms(programs, "sm_80", options);
+  auto third = buildPrograms(programs, "sm_80", *nvrtc, options);
   ASSERT_TRUE(bool(third)) << llvm::toString(third.takeError());
   EXPECT_FALSE((*third)[0].wasCached);
   EXPECT_EQ((*third)[0].program.cubin, (*first)[0].program.cubin);
 }
 
 TEST(BuildPrograms, GivesTheSameBytesForAnyNumberOfThreads) {
-  if (auto nvrtc = Nvrtc::load(); !nvrtc)
+  auto nvrtc = Nvrtc::load();
+  if (!nvrtc)
     GTEST_SKIP() << llvm::toString(nvrtc.takeError());
   std::vector<Program> programs;
   for (int i = 0; i < 6; ++i)
@@ -76,8 +78,8 @@ TEST(BuildPrograms, GivesTheSameBytesForAnyNumberOfThreads) {
   BuildOptions one, four;
   one.threads = 1;
   four.threads = 4;
-  auto alone = buildPrograms(programs, "sm_90a", one);
-  auto together = buildPrograms(programs, "sm_90a", four);
+  auto alone = buildPrograms(programs, "sm_90a", *nvrtc, one);
+  auto together = buildPrograms(programs, "sm_90a", *nvrtc, four);
   ASSERT_TRUE(bool(alone)) << llvm::toString(alone.takeError());
   ASSERT_TRUE(bool(together)) << llvm::toString(together.takeError());
   for (size_t i = 0; i < programs.size(); ++i)
@@ -85,20 +87,19 @@ TEST(BuildPrograms, GivesTheSameBytesForAnyNumberOfThreads) {
 }
 
 TEST(BuildPrograms, NamesTheProgramThatIsRefused) {
-  if (auto nvrtc = Nvrtc::load(); !nvrtc)
+  auto nvrtc = Nvrtc::load();
+  if (!nvrtc)
     GTEST_SKIP() << llvm::toString(nvrtc.takeError());
-  auto built = buildPrograms({{"kernels_7", "wrong;"}}, "sm_80", {});
+  auto built = buildPrograms({{"kernels_7", "wrong;"}}, "sm_80", *nvrtc, {});
   ASSERT_FALSE(bool(built));
   std::string message = llvm::toString(built.takeError());
   EXPECT_NE(message.find("kernels_7: NVRTC"), std::string::npos) << message;
 }
 
 TEST(BuildPrograms, SaysWhatIsMissing) {
-  BuildOptions options;
-  options.nvrtc = "/no/such/libnvrtc.so";
-  auto built = buildPrograms({{"a", kTwice}}, "sm_80", options);
-  ASSERT_FALSE(bool(built));
-  std::string message = llvm::toString(built.takeError());
+  auto nvrtc = Nvrtc::load("/no/such/libnvrtc.so");
+  ASSERT_FALSE(bool(nvrtc));
+  std::string message = llvm::toString(nvrtc.takeError());
   EXPECT_NE(message.find("--nvrtc: cannot open /no/such/libnvrtc.so"),
             std::string::npos)
       << message;

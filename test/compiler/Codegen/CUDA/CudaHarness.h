@@ -35,9 +35,9 @@ inline void loadDialects(MLIRContext &context) {
 }
 
 /// What the emitter says about the cluster in `source`: its text as a kernel
-/// `kernel`, or its error.
+/// `kernel`, alone and as a program, or its error.
 struct Emitted {
-  std::string text, error;
+  std::string text, program, error;
 };
 inline Emitted emitText(llvm::StringRef source) {
   MLIRContext context;
@@ -52,9 +52,11 @@ inline Emitted emitText(llvm::StringRef source) {
   if (!module)
     return emitted;
   module->walk([&](ClusterOp cluster) {
-    FailureOr<std::string> text = emitCUDAKernel(cluster, "kernel");
-    if (succeeded(text))
-      emitted.text = *text;
+    FailureOr<CUDAKernel> kernel = emitCUDAKernel(cluster, "kernel");
+    if (failed(kernel))
+      return;
+    emitted.text = kernel->text;
+    emitted.program = joinProgram(*kernel);
   });
   return emitted;
 }

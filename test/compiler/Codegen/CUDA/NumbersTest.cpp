@@ -191,7 +191,7 @@ public:
     std::string base =
         (folder / formatv("mm1-cuda-{0}-{1}", getpid(), count++).str())
             .string();
-    std::ofstream(base + ".cu") << "#include \"dp/dp.h\"\n" << emitted.text;
+    std::ofstream(base + ".cu") << emitted.program;
     std::string command = formatv(
         "'{0}' -x c++ -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off "
         "-I'{1}/kernels' -o '{2}.so' '{2}.cu'",
@@ -236,8 +236,8 @@ std::string linearSilu(const char *x, const std::string &w, int64_t n,
       %y = mm1.cluster matmul (%x, %w) schedule {{columns = {4}, per = 1, rows = {5}, tasks = {7}, unit = "one", warps = {6}}
           : (tensor<?x{3}x{0}>, tensor<{2}x{3}x{1}>) -> tensor<?x{2}x{0}> {{
       ^bb0(%a: tensor<?x{3}x{0}>, %b: tensor<{2}x{3}x{1}>):
-        %0 = mm1.linear %a weights(%b) : (tensor<?x{3}x{0}>, tensor<{2}x{3}x{1}>) -> tensor<?x{2}x{0}>
-        %1 = mm1.silu %0 : tensor<?x{2}x{0}>
+        %0 = mm1.linear %a weights(%b) : (tensor<?x{3}x{0}>, tensor<{2}x{3}x{1}>) -> tensor<?x{2}xf32>
+        %1 = mm1.silu %0 : (tensor<?x{2}xf32>) -> tensor<?x{2}x{0}>
         mm1.yield %1 : tensor<?x{2}x{0}>
       }
       return %y : tensor<?x{2}x{0}>
@@ -490,9 +490,9 @@ TEST(Numbers, CombineOfEmbeddedRows) {
       %y = mm1.cluster elementwise (%x, %w, %t, %e) schedule {per = 1, tasks = 1, unit = "tokens", warps = 2}
           : (tensor<?x3x40xbf16>, tensor<?x3xf32>, tensor<?xi32>, tensor<7x40xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x40xbf16> {
       ^bb0(%a: tensor<?x3x40xbf16>, %b: tensor<?x3xf32>, %c: tensor<?xi32>, %d: tensor<7x40xbf16, #mm1.padded<multiple = 32>>):
-        %0 = mm1.combine %a, %b : (tensor<?x3x40xbf16>, tensor<?x3xf32>) -> tensor<?x40xbf16>
+        %0 = mm1.combine %a, %b : (tensor<?x3x40xbf16>, tensor<?x3xf32>) -> tensor<?x40xf32>
         %1 = mm1.embedding %c, %d : (tensor<?xi32>, tensor<7x40xbf16, #mm1.padded<multiple = 32>>) -> tensor<?x40xbf16>
-        %2 = mm1.residual %1, %0 alpha = 1.0 beta = 1.0 : tensor<?x40xbf16>
+        %2 = mm1.residual %1, %0 alpha = 1.0 beta = 1.0 : (tensor<?x40xbf16>, tensor<?x40xf32>) -> tensor<?x40xbf16>
         mm1.yield %2 : tensor<?x40xbf16>
       }
       return %y : tensor<?x40xbf16>
