@@ -149,7 +149,6 @@ struct KernelHandle {
   LibraryHandle *library = nullptr;
   emulated::CubinKernel info;
   const emulation::Kernel *code = nullptr;
-  bool isChecked = false;
   /// By device: MAX_DYNAMIC_SHARED_SIZE_BYTES.
   std::map<int, uint32_t> maxDynamicShared;
   /// By device: made by cuKernelGetFunction.

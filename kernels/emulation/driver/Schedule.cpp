@@ -110,8 +110,7 @@ void runFront(StreamHandle &stream) {
   }
   if (auto *kernel = piece.as<KernelWork>()) {
     Order order = kernelOrder(stream, piece);
-    Moment moment =
-        beginPiece(stream, order.start, "'" + kernel->kernel->name + "'");
+    Moment moment = beginPiece(stream, order.start, kernel->kernel->name);
     stream.flight =
         startKernel(*stream.context, *kernel, std::move(order), moment);
     if (stream.flight && stream.flight->advance()) {
@@ -185,7 +184,7 @@ void runNode(StreamHandle &stream, uint32_t index) {
     return machine().timeline.begin(run.exec->lanes, order.start, what + where);
   };
   if (auto *kernel = node.piece.as<KernelWork>()) {
-    Moment moment = begin("'" + kernel->kernel->name + "'");
+    Moment moment = begin(kernel->kernel->name);
     auto flight =
         startKernel(*stream.context, *kernel, std::move(order), moment);
     if (!flight)
@@ -265,8 +264,8 @@ void stopFlights() {
       continue;
     machine().report(
         "kernels in " + stream->name + " spun for " +
-        std::to_string(machine().config.spin_seconds) +
-        " seconds while nothing else could run: they wait for what nobody "
+        std::to_string(machine().config.spin_milliseconds) +
+        " milliseconds while nothing else could run: they wait for what nobody "
         "writes");
     stream->context->sticky = kLaunchTimeout;
     dropFlights(*stream);
@@ -305,7 +304,7 @@ Step step() {
   if (!isInFlight())
     return Step::Nothing;
   if (SteadyClock::now() - m.lastProgress >
-      std::chrono::seconds(m.config.spin_seconds))
+      std::chrono::milliseconds(m.config.spin_milliseconds))
     stopFlights();
   return Step::Spun;
 }
@@ -323,7 +322,7 @@ std::string useOf(const Piece &piece, uintptr_t address, size_t bytes) {
     for (const CubinKernel::Parameter &parameter :
          kernel->kernel->info.parameters)
       if (meets(addressOf(*kernel, parameter), 1))
-        return "'" + kernel->kernel->name + "'";
+        return kernel->kernel->name;
   if (auto *graph = piece.as<GraphWork>())
     for (const GraphExecHandle::Node &node : graph->exec->nodes)
       if (std::string use = useOf(node.piece, address, bytes); !use.empty())

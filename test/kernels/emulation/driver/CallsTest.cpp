@@ -226,7 +226,7 @@ TEST_F(Calls, FailsForGoodAfterAKernelFailed) {
   start(config);
   ASSERT_DRIVER(gpu.launch("half_barrier", 1, 128, {y}, gpu.a));
   EXPECT_EQ(cu.cuStreamSynchronize(gpu.a), kLaunchFailed);
-  EXPECT_REPORTS("'half_barrier' in stream 1: half_barrier, block 0");
+  EXPECT_REPORTS("half_barrier in stream 1: half_barrier, block 0");
   Address address;
   EXPECT_EQ(cu.cuMemAlloc(&address, 64), kLaunchFailed);
   EXPECT_EQ(cu.cuStreamQuery(gpu.a), kLaunchFailed);
