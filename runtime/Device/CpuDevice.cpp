@@ -49,6 +49,8 @@ Status CpuDevice::load(const Artifact &artifact, const LoadOptions &load) {
   if (Status status = loadKernels(artifact); !status)
     return status;
   findPorts();
+  if (load.randomWeights)
+    return weights.fill(*plan, *load.randomWeights);
   return weights.load(artifact, options.weights, *pool, load.onProgress);
 }
 
@@ -155,10 +157,11 @@ void CpuDevice::findPorts() {
   ports.logits = reinterpret_cast<const float *>(at(logits));
   ports.logitsStride = logits->rowBytes / sizeof(float);
   result.counts = ports.counts;
-  result.ids = reinterpret_cast<const int32_t *>(at(ids));
+  result.tokens = result.ids = reinterpret_cast<const int32_t *>(at(ids));
   result.values = reinterpret_cast<const float *>(at(values));
   result.sums = reinterpret_cast<const float *>(at(sums));
-  result.idsStride = ids->rowBytes / sizeof(int32_t);
+  result.tokensStride = result.idsStride = ids->rowBytes / sizeof(int32_t);
+  result.countsStride = 1;
   result.valuesStride = values->rowBytes / sizeof(float);
   result.sumsStride = sums->rowBytes / sizeof(float);
   // All ids may be chosen until somebody says otherwise.

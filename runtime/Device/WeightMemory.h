@@ -17,6 +17,8 @@
 
 namespace mm1 {
 
+class LoadReport;
+
 enum class WeightPlacement : uint8_t {
   Auto, ///< copy for kAutoCopyMs, when the copy leaves half of the free memory
   Copy, ///< all, however long it takes
@@ -35,14 +37,16 @@ public:
               const std::function<bool(const Device::Progress &)> &onProgress,
               uint32_t autoCopyMs = kAutoCopyMs);
 
+  /// Random numbers instead. Machine error: not enough memory.
+  Status fill(const Plan &plan, uint64_t seed);
+
   /// Of plan().weights[weight]; good as long as this object and the artifact.
   void *address(size_t weight) const { return addresses[weight]; }
   uint64_t copiedBytes() const { return copied; }
 
 private:
-  struct Report;
   Status copy(const Artifact &artifact, uint64_t begin, uint64_t end,
-              uint64_t deadlineNs, ThreadPool &pool, Report &report);
+              uint64_t deadlineNs, ThreadPool &pool, LoadReport &report);
 
   CpuMemory memory;
   std::vector<void *> addresses;
