@@ -93,6 +93,7 @@ static constinit const mm1::emulation::HostModule dp_host_module = {
     mm1::emulation::kHostModuleVersion, __start_mm1_kernels,
     __stop_mm1_kernels};
 
+// Not watched: before it there is no engine to tell.
 extern "C" __attribute__((visibility("default"), no_sanitize("thread")))
 const mm1::emulation::HostModule *
 mm1_open_host_module(const mm1::emulation::EngineFunctions *functions) {

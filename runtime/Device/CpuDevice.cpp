@@ -155,10 +155,11 @@ void CpuDevice::findPorts() {
   ports.logits = reinterpret_cast<const float *>(at(logits));
   ports.logitsStride = logits->rowBytes / sizeof(float);
   result.counts = ports.counts;
-  result.ids = reinterpret_cast<const int32_t *>(at(ids));
+  result.tokens = result.ids = reinterpret_cast<const int32_t *>(at(ids));
   result.values = reinterpret_cast<const float *>(at(values));
   result.sums = reinterpret_cast<const float *>(at(sums));
-  result.idsStride = ids->rowBytes / sizeof(int32_t);
+  result.tokensStride = result.idsStride = ids->rowBytes / sizeof(int32_t);
+  result.countsStride = 1;
   result.valuesStride = values->rowBytes / sizeof(float);
   result.sumsStride = sums->rowBytes / sizeof(float);
   // All ids may be chosen until somebody says otherwise.

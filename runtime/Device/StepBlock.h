@@ -48,12 +48,13 @@ struct LogitsView {
 struct StepResult {
   uint32_t numRows = 0;
 
-  /// The token that a greedy choice takes; -1 when no id may be chosen.
-  int32_t token(uint32_t row) const { return ids[row * idsStride]; }
+  /// The token that a greedy choice takes, or that the device chose for a slot
+  /// that asked for it; -1 when no id may be chosen, or the slot has stopped.
+  int32_t token(uint32_t row) const { return tokens[row * tokensStride]; }
   /// As many as the row's slot asked for, if there are.
   Candidates candidates(uint32_t row) const {
     const int32_t *rowIds = ids + row * idsStride;
-    auto count = size_t(counts[row]);
+    auto count = size_t(counts[row * countsStride]);
     while (count > 0 && rowIds[count - 1] < 0)
       --count;
     return {{rowIds, count},
@@ -63,9 +64,10 @@ struct StepResult {
   }
 
   // For the device.
-  const int32_t *counts = nullptr, *ids = nullptr;
+  const int32_t *tokens = nullptr, *counts = nullptr, *ids = nullptr;
   const float *values = nullptr, *sums = nullptr;
-  size_t idsStride = 0, valuesStride = 0, sumsStride = 0;
+  size_t tokensStride = 0, countsStride = 0, idsStride = 0, valuesStride = 0,
+         sumsStride = 0;
 };
 
 } // namespace mm1

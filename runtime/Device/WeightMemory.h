@@ -17,6 +17,8 @@
 
 namespace mm1 {
 
+class LoadReport;
+
 enum class WeightPlacement : uint8_t {
   Auto, ///< copy for kAutoCopyMs, when the copy leaves half of the free memory
   Copy, ///< all, however long it takes
@@ -40,9 +42,8 @@ public:
   uint64_t copiedBytes() const { return copied; }
 
 private:
-  struct Report;
   Status copy(const Artifact &artifact, uint64_t begin, uint64_t end,
-              uint64_t deadlineNs, ThreadPool &pool, Report &report);
+              uint64_t deadlineNs, ThreadPool &pool, LoadReport &report);
 
   CpuMemory memory;
   std::vector<void *> addresses;

@@ -283,57 +283,26 @@ TEST(CpuDevice, RefusesStepsItCannotDo) {
                              "lacks");
 }
 
-TEST(CreateDevice, TakesWhatIsThereAndSaysWhatIsNot) {
+TEST(CreateDevice, TakesWhatTheArtifactIsFor) {
   TinyArtifact tiny;
   auto plan = Plan::parse(tiny.planBytes(), "plan.bin");
   ASSERT_TRUE(plan);
+  auto create = [&](const std::string &name) {
+    DeviceOptions options;
+    options.name = name;
+    return createDevice(options, *plan);
+  };
   for (const char *name : {"auto", "cpu"})
-    EXPECT_TRUE(createDevice({name, {}}, *plan));
+    EXPECT_TRUE(create(name));
   for (const char *name : {"cuda", "emulated"}) {
-    auto device = createDevice({name, {}}, *plan);
+    auto device = create(name);
     ASSERT_FALSE(device);
     EXPECT_EQ(device.error().kind, ErrorKind::Machine);
-    EXPECT_SAYS(device.error().message,
-                "has no device '" + std::string(name) + "' yet");
+    EXPECT_SAYS(device.error().message, "has no kernels for a GPU");
   }
-  EXPECT_EQ(createDevice({"tpu", {}}, *plan).error().kind, ErrorKind::Usage);
-  // What was compiled for a GPU wants one.
+  EXPECT_EQ(create("tpu").error().kind, ErrorKind::Usage);
+  // What was compiled for a GPU has nothing for an emulated one.
   plan->modules[0].device = DeviceKind::CUDA;
-  auto device = createDevice({}, *plan);
-  ASSERT_FALSE(device);
-  EXPECT_SAYS(device.error().message, "has no device 'cuda' yet");
-}
-
-TEST(CpuDevice, SaysWhyKernelsDoNotLoad) {
-  auto errorOf = [](auto spoil, CpuDevice::Options options = {}) {
-    TinyArtifact tiny;
-    spoil(tiny);
-    auto artifact = Artifact::open(tiny.write());
-    EXPECT_TRUE(artifact) << artifact.error().message;
-    Status status = makeDevice(options)->load(*artifact, {});
-    return status ? Error{ErrorKind::Internal, "loaded"} : status.takeError();
-  };
-  Error error = errorOf([](TinyArtifact &t) { t.level = "aarch64-sve"; });
-  EXPECT_EQ(error.kind, ErrorKind::Machine);
-  EXPECT_SAYS(error.message,
-              "has kernels for aarch64-sve; this processor runs: ");
-  error = errorOf([](TinyArtifact &) {}, {.level = "x86-64-v9"});
-  EXPECT_SAYS(error.message, "does not run level 'x86-64-v9'");
-  if (!runsTiny())
-    return;
-  error =
-      errorOf([](TinyArtifact &t) { t.plan.kernels[4]->symbol = "nobody"; });
-  EXPECT_EQ(error.kind, ErrorKind::Input);
-  EXPECT_SAYS(error.message, "has no kernel 'nobody', which plan.bin calls");
-  TinyArtifact tiny;
-  tiny.write();
-  std::string path = tiny.folder() + "/kernels/cpu-x86-64-v3.so";
-  writeAll(path, "not a library");
-  writeAll(tiny.folder() + "/manifest.json",
-           sealManifest(tiny.manifestFields()));
-  auto artifact = Artifact::open(tiny.folder());
-  ASSERT_TRUE(artifact) << artifact.error().message;
-  Status status = makeDevice()->load(*artifact, {});
-  ASSERT_FALSE(status);
-  EXPECT_SAYS(status.error().message, path + ": cannot be loaded: ");
+  EXPECT_SAYS(create("emulated").error().message,
+              "has no kernels for an emulated GPU");
 }
