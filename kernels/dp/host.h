@@ -73,7 +73,10 @@ constexpr mm1::emulation::Kernel describe(const char *name, void (*)(P...)) {
           [](const void *const *arguments) {
             call<kernel>(kernel, arguments, Indices<sizeof...(P)>());
           },
-          threads, int(sizeof...(P)), Parameters<P...>::kBytes};
+          DP_CHECKED != 0,
+          threads,
+          int(sizeof...(P)),
+          Parameters<P...>::kBytes};
 }
 template <auto kernel, int threads>
 constexpr mm1::emulation::Kernel describeKernel(const char *name) {
@@ -87,7 +90,7 @@ const mm1::emulation::Kernel __start_mm1_kernels[],
     __stop_mm1_kernels[];
 
 static constinit const mm1::emulation::HostModule dp_host_module = {
-    mm1::emulation::kHostModuleVersion, DP_CHECKED, __start_mm1_kernels,
+    mm1::emulation::kHostModuleVersion, __start_mm1_kernels,
     __stop_mm1_kernels};
 
 // Not watched: before it there is no engine to tell.

@@ -11,17 +11,17 @@ using namespace mm1::emulation;
 
 static constexpr Lanes kAllLanes = ~Lanes(0);
 static constexpr int kMostSharedBytes = 48 << 10;
+/// Nobody's bytes in front of shared memory and behind it.
+static constexpr int kGuardBytes = 1024;
 
 static bool isSame(Site a, Site b) {
   return a.line == b.line &&
          (a.file == b.file || std::strcmp(a.file, b.file) == 0);
 }
 
-/// "sync_block, a.cu:12", without folders.
+/// "sync_block, a.cu:12"
 static std::string print(const char *word, Site at) {
-  const char *name = std::strrchr(at.file, '/');
-  return std::string(word) + ", " + (name ? name + 1 : at.file) + ":" +
-         std::to_string(at.line);
+  return std::string(word) + ", " + printSite(at);
 }
 
 static std::string countThreads(int count) {
@@ -38,6 +38,10 @@ Block::Block(LaunchContext &launch, int index)
   }
   if (launch.options.order == Order::Reverse)
     lastWarp = numWarps - 1;
+  if (launch.options.shadow && launch.kernel->isChecked)
+    order = std::make_unique<ThreadOrder>(*launch.options.shadow,
+                                          launch.shape.piece, index,
+                                          launch.shape.threads);
 }
 
 Block::~Block() {
@@ -104,6 +108,7 @@ Fiber *Block::bind(Fiber *fiber, int warp, int lane) {
   fiber->warp = warp;
   fiber->lane = lane;
   fiber->hasTriggered = fiber->hasWaited = false;
+  fiber->site = {};
   warps[warp].fresh &= ~(1u << lane);
   warps[warp].fibers[lane] = fiber;
   return fiber;
@@ -142,7 +147,8 @@ void Block::runThread() {
 void Block::setReturned(Fiber *self) {
   Warp &warp = warps[self->warp];
   if (numAtBarrier)
-    fail("returned while " + countThreads(numAtBarrier) + " of the block wait",
+    fail("returned while " + countThreads(numAtBarrier) +
+             " of its block wait at sync_block",
          barrierSite);
   if (warp.atOp) {
     const Fiber &other = *warp.fibers[std::countr_zero(warp.atOp)];
@@ -262,9 +268,13 @@ void Block::warpOp(WarpOp op, void *values, int argument, Site at) {
     allArguments[lane] = other.argument;
   }
   if (op == WarpOp::LoadMatrix)
-    for (int lane = 0; lane < 8 * std::abs(argument); ++lane)
-      expectShared(static_cast<const LoadMatrixOperand *>(allValues[lane])->row,
-                   16, 16, "ldmatrix", at);
+    for (int lane = 0; lane < 8 * std::abs(argument); ++lane) {
+      auto *operand = static_cast<const LoadMatrixOperand *>(allValues[lane]);
+      expectShared(operand->row, 16, 16, "ldmatrix", at);
+      access(operand->row, 16, Access::Read, false);
+    }
+  if (op == WarpOp::Sync && order)
+    order->meetWarp(32 * self->warp);
   runWarpOp(op, allValues, allArguments);
   ++launch.numEvents;
   warp.atOp = 0;
@@ -296,6 +306,8 @@ void Block::syncBlock(Site at) {
   }
   numAtBarrier = 0;
   ++launch.numEvents;
+  if (order)
+    order->meet();
   mayLeave(self);
 }
 
@@ -307,15 +319,21 @@ unsigned char *Block::sharedMemory(int bytes, Site at) {
          at);
   if (sharedBytes < 0) {
     sharedBytes = bytes;
-    shared.assign(bytes + 128, 0xff);
+    shared.assign(bytes + 2 * kGuardBytes + 128, 0xff);
+    if (order)
+      sharedCells.assign((bytes + 1) / 2, {});
   }
   if (sharedBytes != bytes)
     fail("asks for " + std::to_string(bytes) +
              " bytes of shared memory, another one for " +
              std::to_string(sharedBytes),
          at);
-  auto address = reinterpret_cast<uintptr_t>(shared.data());
-  return shared.data() + (-address & 127);
+  return sharedBegin();
+}
+
+unsigned char *Block::sharedBegin() {
+  auto address = reinterpret_cast<uintptr_t>(shared.data()) + kGuardBytes;
+  return shared.data() + kGuardBytes + (-address & 127);
 }
 
 //===------------------------------ Other launches --------------------------===//
@@ -330,6 +348,8 @@ void Block::waitGrid(Site at) {
     ++numAtWait;
     leave(self);
   }
+  if (order)
+    order->hasWaited[self->thread] = true;
 }
 
 void Block::triggerGrid() {
@@ -347,14 +367,84 @@ void Block::spinPause(Site at) {
   leave(self);
 }
 
+//===-------------------------------- Accesses ------------------------------===//
+
+void Block::access(const void *p, size_t bytes, Access access, bool isAtomic,
+                   bool isBulkCopy) {
+  if (!order || bytes == 0)
+    return;
+  Fiber *self = isBulkCopy ? nullptr : currentFiber();
+  uint32_t agent = self ? self->thread : order->copyAgent();
+  order->lastWord = self ? self->site : Site{};
+  const std::string *problem = nullptr;
+  std::string text;
+  auto offset =
+      reinterpret_cast<intptr_t>(p) - reinterpret_cast<intptr_t>(sharedBegin());
+  if (sharedBytes >= 0 && offset >= -kGuardBytes &&
+      offset < sharedBytes + kGuardBytes) {
+    if (offset >= 0 && offset + intptr_t(bytes) <= sharedBytes)
+      return order->shadow.accessShared(*order, agent, sharedCells, offset,
+                                        bytes, access);
+    text = std::string(access == Access::Read ? "reads " : "writes ") +
+           std::to_string(bytes) + " bytes at byte " + std::to_string(offset) +
+           " of " + std::to_string(sharedBytes) + " of shared memory";
+    problem = &text;
+  } else {
+    problem = order->shadow.access(*order, agent, p, bytes, access, isAtomic);
+  }
+  if (!problem)
+    return;
+  if (self)
+    fail(*problem + order->describeLastWord(), {});
+  launch.error = std::string(launch.kernel->name) + ", block " +
+                 std::to_string(index) + ": a bulk copy " + *problem;
+}
+
+/// Where data is under way.
+void Block::poison(void *to, int bytes) {
+  std::memset(to, 0xff, bytes);
+  if (order)
+    for (int i = 0; i < bytes / 2; ++i)
+      sharedCells[(static_cast<unsigned char *>(to) - sharedBegin()) / 2 + i]
+          .write = {};
+}
+
+void Block::acquire(const void *p, int bytes, Scope scope, Site at) {
+  if (!order)
+    return;
+  Fiber *self = currentFiber();
+  self->site = at;
+  access(p, bytes, Access::Read, true);
+  const Shadow::Released &released = order->shadow.released(p);
+  if (released.device == order->shadow.piece(order->piece).device ||
+      (scope == Scope::System && released.scope == Scope::System))
+    order->acquire(self->thread, released.seen);
+}
+
+void Block::release(void *p, int bytes, Scope scope, Site at) {
+  ++launch.numEvents;
+  if (!order)
+    return;
+  Fiber *self = currentFiber();
+  self->site = at;
+  access(p, bytes, Access::Write, true);
+  Shadow::Released &released = order->shadow.released(p);
+  Seen all = *order->release(self->thread);
+  // What was released here before goes on with a read, change and write.
+  if (released.seen)
+    all.join(*released.seen);
+  released = {std::make_shared<const Seen>(std::move(all)),
+              order->shadow.piece(order->piece).device, scope};
+}
+
 //===-------------------------------- Copies --------------------------------===//
 
 void Block::expectShared(const void *from, int bytes, int multiple,
                          const char *what, Site at) {
   auto address = reinterpret_cast<uintptr_t>(from),
-       begin = reinterpret_cast<uintptr_t>(shared.data());
+       begin = reinterpret_cast<uintptr_t>(sharedBegin());
   if (sharedBytes < 0 || address < begin ||
-      address + bytes > begin + shared.size())
+      address + bytes > begin + sharedBytes)
     fail(std::string("gives ") + what + " an address outside of shared memory",
          at);
   if (address % multiple)
@@ -364,6 +454,9 @@ void Block::expectShared(const void *from, int bytes, int multiple,
 }
 
 void Block::land(const Copy &copy) {
+  bool isBulk = copy.barrier;
+  access(copy.from, copy.bytes, Access::Read, false, isBulk);
+  access(copy.to, copy.total, Access::Write, false, isBulk);
   std::memcpy(copy.to, copy.from, copy.bytes);
   std::memset(static_cast<char *>(copy.to) + copy.bytes, 0,
               copy.total - copy.bytes);
@@ -376,7 +469,8 @@ void Block::copyAsync(void *to, const void *from, int bytes, Site at) {
   Copy copy = {to, from, bytes, 16, nullptr};
   if (!launch.options.lateCopies)
     return land(copy);
-  std::memset(to, 0xff, 16);
+  access(to, 16, Access::Write, false);
+  poison(to, 16);
   copies.resize(launch.shape.threads);
   copies[currentFiber()->thread].open.push_back(copy);
 }
@@ -418,6 +512,10 @@ void Block::completePhase(Barrier &barrier) {
   if (barrier.missing || barrier.bytes)
     return;
   barrier.parity ^= 1;
+  if (order) {
+    barrier.arrived = std::make_shared<const Seen>(barrier.arriving);
+    barrier.arriving = {};
+  }
   barrier.missing = barrier.arrivals;
   ++launch.numEvents;
   for (int w = 0; w < numWarps; ++w)
@@ -438,6 +536,8 @@ void Block::arriveBarrier(unsigned long long *address, int bytes, Site at) {
          at);
   barrier.bytes += bytes;
   --barrier.missing;
+  if (order)
+    barrier.arriving.join(*order->release(currentFiber()->thread));
   completePhase(barrier);
 }
 
@@ -449,6 +549,8 @@ void Block::waitBarrier(unsigned long long *address, int parity, Site at) {
     warps[self->warp].atCopies |= 1u << self->lane;
     leave(self);
   }
+  if (order)
+    order->acquire(self->thread, findBarrier(address, at).arrived);
 }
 
 void Block::copyBulk(void *to, const void *from, int bytes,
@@ -461,9 +563,12 @@ void Block::copyBulk(void *to, const void *from, int bytes,
   if (reinterpret_cast<uintptr_t>(from) % 16)
     fail("gives cp_async_bulk an address that is no multiple of 16", at);
   findBarrier(barrier, at);
-  bulkCopies.push_back({to, from, bytes, bytes, barrier});
+  Copy copy = {to, from, bytes, bytes, barrier};
+  if (order)
+    copy.issuer = order->release(currentFiber()->thread);
+  bulkCopies.push_back(std::move(copy));
   if (launch.options.lateCopies)
-    std::memset(to, 0xff, bytes);
+    poison(to, bytes);
   else
     landCopy();
 }
@@ -476,10 +581,14 @@ bool Block::landCopy() {
                  : 0;
   Copy copy = bulkCopies[i];
   bulkCopies.erase(bulkCopies.begin() + i);
+  if (order)
+    order->copyKnows(copy.issuer);
   land(copy);
   for (Barrier &barrier : barriers)
     if (barrier.address == copy.barrier) {
       barrier.bytes -= copy.bytes;
+      if (order)
+        barrier.arriving.join(*order->release(order->copyAgent()));
       completePhase(barrier);
     }
   ++launch.numEvents;

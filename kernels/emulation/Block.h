@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/emulation/Engine.h"
+#include "kernels/emulation/ThreadOrder.h"
 
 #include <deque>
 
@@ -107,6 +108,11 @@ public:
   void waitBarrier(unsigned long long *barrier, int parity, Site at);
   void copyBulk(void *to, const void *from, int bytes,
                 unsigned long long *barrier, Site at);
+  void acquire(const void *p, int bytes, Scope scope, Site at);
+  void release(void *p, int bytes, Scope scope, Site at);
+  /// Before the current thread's access, or the one of a bulk copy.
+  void access(const void *p, size_t bytes, Access access, bool isAtomic,
+              bool isBulkCopy = false);
   /// Ends the launch. \param what  goes on behind "thread 3"
   [[noreturn]] void fail(const std::string &what, Site at);
 
@@ -118,6 +124,7 @@ private:
     const void *from;
     int bytes, total;
     unsigned long long *barrier;
+    SeenPointer issuer = nullptr; ///< what it knew; bulk copies of checked ones
   };
   /// The cp.async of a thread: those not committed, and groups under way.
   struct Copies {
@@ -128,6 +135,9 @@ private:
     unsigned long long *address;
     int arrivals, missing, parity;
     int64_t bytes; ///< announced and not yet here
+    /// What those who arrived have done: in this phase, and in the last.
+    Seen arriving = {};
+    SeenPointer arrived = nullptr;
   };
 
   static void runThread();
@@ -138,9 +148,11 @@ private:
   void mayLeave(Fiber *self);
   void markReady(int warp, Lanes lanes);
   void setReturned(Fiber *self);
-  static void land(const Copy &copy);
+  void land(const Copy &copy);
   Barrier &findBarrier(unsigned long long *address, Site at);
   void completePhase(Barrier &barrier);
+  unsigned char *sharedBegin();
+  void poison(void *to, int bytes);
   void expectShared(const void *from, int bytes, int multiple, const char *what,
                     Site at);
 
@@ -150,12 +162,15 @@ private:
   int lastWarp = 0;
   int numReturned = 0, numAtBarrier = 0, numAtWait = 0, numSpinning = 0;
   Site barrierSite = {};
-  void *scheduler = nullptr; ///< who called run
-  std::vector<unsigned char> shared;
+  void *scheduler = nullptr;         ///< who called run
+  std::vector<unsigned char> shared; ///< between guards
   int sharedBytes = -1;
   std::vector<Copies> copies; ///< by thread; empty when there are none
   std::vector<Copy> bulkCopies;
   std::vector<Barrier> barriers;
+  // Of checked kernels.
+  std::unique_ptr<ThreadOrder> order;
+  std::vector<Shadow::Cell> sharedCells;
 };
 
 } // namespace mm1::emulation

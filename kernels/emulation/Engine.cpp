@@ -15,15 +15,17 @@ namespace {
 
 Block &block() { return *currentFiber()->block; }
 
-unsigned long long loadAcquire(const void *p, int bytes, Scope, Site) {
+unsigned long long loadAcquire(const void *p, int bytes, Scope scope, Site at) {
+  block().acquire(p, bytes, scope, at);
   return bytes == 4 ? __atomic_load_n(static_cast<const uint32_t *>(p),
                                       __ATOMIC_ACQUIRE)
                     : __atomic_load_n(static_cast<const uint64_t *>(p),
                                       __ATOMIC_ACQUIRE);
 }
 
-void storeRelease(void *p, unsigned long long value, int bytes, Scope, Site) {
-  ++block().launch.numEvents;
+void storeRelease(void *p, unsigned long long value, int bytes, Scope scope,
+                  Site at) {
+  block().release(p, bytes, scope, at);
   if (bytes == 4)
     __atomic_store_n(static_cast<uint32_t *>(p), uint32_t(value),
                      __ATOMIC_RELEASE);
@@ -31,9 +33,19 @@ void storeRelease(void *p, unsigned long long value, int bytes, Scope, Site) {
     __atomic_store_n(static_cast<uint64_t *>(p), value, __ATOMIC_RELEASE);
 }
 
-int atomicAdd(int *p, int value, Site) {
-  ++block().launch.numEvents;
+int atomicAdd(int *p, int value, Site at) {
+  block().acquire(p, 4, Scope::Gpu, at);
+  block().release(p, 4, Scope::Gpu, at);
   return __atomic_fetch_add(p, value, __ATOMIC_ACQ_REL);
+}
+
+void access(const void *p, unsigned long bytes, Access access, const void *) {
+  // Most accesses are to the thread's own stack.
+  Fiber *self = currentFiber();
+  auto at = reinterpret_cast<uintptr_t>(p),
+       own = reinterpret_cast<uintptr_t>(self);
+  if ((at ^ own) >= kStackBytes)
+    self->block->access(p, bytes, access, false);
 }
 
 constexpr EngineFunctions kFunctions = {
@@ -63,7 +75,7 @@ constexpr EngineFunctions kFunctions = {
     .copyBulk = [](void *to, const void *from, int bytes,
                    unsigned long long *barrier,
                    Site at) { block().copyBulk(to, from, bytes, barrier, at); },
-    .access = [](const void *, unsigned long, Access, const void *) {},
+    .access = access,
     .fail = [](const char *what, Site at) { block().fail(what, at); },
 };
 
@@ -211,6 +223,8 @@ std::unique_ptr<Launch> Engine::start(const Kernel &kernel, LaunchShape shape,
   launch->context.stacks = &state->stacks;
   launch->context.random = Random(state->options.seed + state->numLaunches++);
   launch->context.gridIsReleased = !shape.startsEarly;
+  if (Shadow *shadow = state->options.shadow; shadow && !shape.piece)
+    launch->context.shape.piece = shadow->beginBehindAll(kernel.name);
   // Every value at a multiple of 16 bytes of its own.
   size_t bytes = 0;
   auto place = [&](int i) {

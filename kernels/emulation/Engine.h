@@ -26,6 +26,7 @@
 
 #include "kernels/emulation/Fiber.h"
 #include "kernels/emulation/HostModule.h"
+#include "kernels/emulation/Shadow.h"
 #include "runtime/Support/Expected.h"
 
 #include <cstdint>
@@ -43,7 +44,8 @@ public:
   /// cannot be loaded, is no host module, or is one of another version.
   static Expected<ModuleFile> open(const std::string &path);
 
-  bool isChecked() const { return module->isChecked; }
+  /// Whether the kernels tell of their accesses.
+  bool isChecked() const { return begin() != end() && begin()->isChecked; }
   const Kernel *begin() const { return module->kernels; }
   const Kernel *end() const { return module->endKernels; }
   /// \returns null when the module has no kernel of this name.
@@ -69,6 +71,8 @@ struct EngineOptions {
   /// How many blocks of a launch run at the same time when they wait for each
   /// other.
   int residentBlocks = 128;
+  /// Told of all accesses of checked modules; may be null.
+  Shadow *shadow = nullptr;
 };
 
 struct LaunchShape {
@@ -76,6 +80,8 @@ struct LaunchShape {
   /// Whether wait_grid waits for releaseGrid(). When not, the kernels in front
   /// have ended already.
   bool startsEarly = false;
+  /// What the launch is to the shadow; 0: a piece of work behind all others.
+  PieceId piece = 0;
 };
 
 /// How far a launch came.

@@ -22,7 +22,7 @@
 namespace mm1::emulation {
 
 /// Raised whenever anything in this file changes.
-inline constexpr int kHostModuleVersion = 1;
+inline constexpr int kHostModuleVersion = 2;
 
 /// A place in a kernel's text: what reports name.
 struct Site {
@@ -143,14 +143,14 @@ struct Kernel {
   /// Runs the kernel as the current thread; arguments[i] is the address of the
   /// i-th parameter's value.
   void (*call)(const void *const *arguments);
-  int threads; ///< of a block, at most
+  bool isChecked; ///< tells of its accesses
+  int threads;    ///< of a block, at most
   int numParameters;
   const int *parameterBytes;
 };
 
 struct HostModule {
   int version; ///< kHostModuleVersion
-  bool isChecked;
   const Kernel *kernels, *endKernels;
 };
 

@@ -49,6 +49,8 @@ Status CpuDevice::load(const Artifact &artifact, const LoadOptions &load) {
   if (Status status = loadKernels(artifact); !status)
     return status;
   findPorts();
+  if (load.randomWeights)
+    return weights.fill(*plan, *load.randomWeights);
   return weights.load(artifact, options.weights, *pool, load.onProgress);
 }
 

@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ public:
   };
   struct LoadOptions {
     uint64_t kvPages = 0; ///< of all sequences together; 0: as planned
+    /// Fill the weights with numbers of this seed (RandomWeights.h) instead of
+    /// reading them.
+    std::optional<uint64_t> randomWeights = std::nullopt;
     /// Told now and then; false stops the load.
     std::function<bool(const Progress &)> onProgress;
   };

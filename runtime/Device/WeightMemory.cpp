@@ -1,9 +1,11 @@
 //===- WeightMemory.cpp - Where the cpu's kernels read weights ------------===//
 #include "runtime/Device/WeightMemory.h"
 #include "runtime/Device/FileCopy.h"
+#include "runtime/Device/RandomWeights.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -66,6 +68,30 @@ Status WeightMemory::load(
   }
   return report.done(report.total()) ? Status::ok()
                                      : Status(LoadReport::stopped());
+}
+
+Status WeightMemory::fill(const Plan &plan, uint64_t seed) {
+  auto aligned = [](uint64_t bytes) {
+    return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  };
+  uint64_t total = 0;
+  for (const Plan::Weight &weight : plan.weights)
+    total += aligned(weight.sizeBytes);
+  auto allocated = CpuMemory::allocate(total, "the weights");
+  if (!allocated)
+    return allocated.takeError();
+  memory = std::move(*allocated);
+  std::byte *at = memory.data();
+  for (const Plan::Weight &weight : plan.weights) {
+    uint64_t made = std::min(weight.sizeBytes, kRandomBytes);
+    fillRandom({at, made}, weight.element, seed);
+    for (uint64_t done = made; done < weight.sizeBytes; done += made)
+      std::memcpy(at + done, at, std::min(made, weight.sizeBytes - done));
+    addresses.push_back(at);
+    at += aligned(weight.sizeBytes);
+  }
+  copied = total;
+  return Status::ok();
 }
 
 /// Copies bytes [begin, end) of the weights' file, tensors and the little

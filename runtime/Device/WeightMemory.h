@@ -37,6 +37,9 @@ public:
               const std::function<bool(const Device::Progress &)> &onProgress,
               uint32_t autoCopyMs = kAutoCopyMs);
 
+  /// Random numbers instead. Machine error: not enough memory.
+  Status fill(const Plan &plan, uint64_t seed);
+
   /// Of plan().weights[weight]; good as long as this object and the artifact.
   void *address(size_t weight) const { return addresses[weight]; }
   uint64_t copiedBytes() const { return copied; }

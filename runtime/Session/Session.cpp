@@ -31,7 +31,12 @@ Status Session::load(const SessionOptions &options) {
     return usageError(std::to_string(options.kvTokens) +
                       " tokens of keys and values are more than there can be "
                       "pages for");
-  if (Status status = machine->load(model, {numPages, options.onProgress});
+  if (!model.hasWeights() && !options.randomWeights)
+    return usageError(model.folder() +
+                      ": has no weights (it was compiled with --no-weights); "
+                      "mm1-run bench --random-weights 1 times it");
+  if (Status status = machine->load(
+          model, {numPages, options.randomWeights, options.onProgress});
       !status)
     return status;
   for (const Plan::Entry &entry : plan().entries) {

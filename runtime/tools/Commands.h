@@ -25,6 +25,7 @@ struct ModelArguments {
   uint64_t kvTokens = 0; ///< 0: as planned
   bool check = false;    ///< read and hash all weights first
   bool selfTest = false; ///< run the golden prompts first
+  std::optional<uint64_t> randomWeights; ///< a seed: do not read the weights
 };
 
 /// A session that is ready to run.

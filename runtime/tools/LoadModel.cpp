@@ -48,11 +48,11 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
   if (!device)
     return device.takeError();
   double shown = 0;
-  auto session = Session::create(
-      std::move(*artifact), std::move(*device),
-      {arguments.kvTokens, [&](const Device::Progress &progress) {
-         return showLoading(start, progress, shown);
-       }});
+  auto session = Session::create(std::move(*artifact), std::move(*device),
+                                 {arguments.kvTokens, arguments.randomWeights,
+                                  [&](const Device::Progress &progress) {
+                                    return showLoading(start, progress, shown);
+                                  }});
   if (!session)
     return session.takeError();
   LoadedModel model{std::move(*session), secondsSince(start)};

@@ -228,7 +228,8 @@ int main(int argc, char **argv) {
       "bench", "Time prefill and decode beside what this machine can do, "
                "measured in the same run\n\n"
                "  mm1-run bench m1.mm1 --threads 2\n"
-               "  mm1-run bench m1.mm1 --sequences 8 --context 4096 --json");
+               "  mm1-run bench m1.mm1 --sequences 8 --context 4096 --json\n"
+               "  mm1-run bench without-weights.mm1 --random-weights 1");
   addModel(*benchApp, bench.model);
   benchApp
       ->add_option("--prompt-tokens", bench.promptTokens,
@@ -251,6 +252,9 @@ int main(int argc, char **argv) {
                    "Times each part is run; the median counts")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  benchApp->add_option("--random-weights", bench.model.randomWeights,
+                       "Time random weights of this seed, made on the device, "
+                       "instead of the artifact's");
   benchApp->add_flag("--launches", bench.launches,
                      "Also where the time goes, by launch");
   benchApp->add_flag("--json", bench.json, "Print JSON instead of tables");

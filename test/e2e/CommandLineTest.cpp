@@ -268,4 +268,32 @@ TEST(Verify, SaysThatACompiledModelIsRight) {
             1);
 }
 
+// A config is enough to compile and to time; what needs an answer says why there
+// is none.
+TEST(WithoutWeights, TheArtifactCanBeTimed) {
+  TemporaryFolder folder;
+  fs::create_directory(folder.path("model"));
+  fs::copy(kTiny + "/config.json", folder.path("model/config.json"));
+  std::string artifact = folder.path("a.mm1");
+  Outcome compiled = run("mm1c", {"compile", folder.path("model"), "--quiet",
+                                  "--no-weights", "-o", artifact});
+  ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+  EXPECT_FALSE(fs::exists(artifact + "/weights"));
+  EXPECT_EQ(run("mm1-run", {"describe", artifact, "--check"}).exitCode, 0);
+
+  std::vector<std::string> bench{
+      "bench",     artifact, "--prompt-tokens", "16", "--decode-tokens", "2",
+      "--repeats", "1",      "--json"};
+  Outcome refused = run("mm1-run", bench);
+  EXPECT_EQ(refused.exitCode, 2);
+  EXPECT_NE(refused.err.find("has no weights"), std::string::npos)
+      << refused.err;
+  bench.insert(bench.end(), {"--random-weights", "7"});
+  Outcome timed = run("mm1-run", bench);
+  ASSERT_EQ(timed.exitCode, 0) << timed.err;
+  EXPECT_GT(nlohmann::json::parse(timed.out)["decode"]["tokens_per_second"]
+                .get<double>(),
+            0);
+}
+
 } // namespace

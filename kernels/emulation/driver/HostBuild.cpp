@@ -105,6 +105,14 @@ std::string addModule(std::span<const std::byte> image,
 
 } // namespace
 
+bool hasCheckedHostBuild() {
+  for (const auto &[image, module] : hostBuilds().byImage)
+    for (const emulation::Kernel &kernel : *module)
+      if (kernel.isChecked)
+        return true;
+  return false;
+}
+
 std::vector<std::byte> readImage(const void *code) {
   std::vector<std::byte> head = readWhatIsThere(code, sizeof(Elf64_Ehdr));
   Elf64_Ehdr header;
@@ -138,5 +146,7 @@ MM1_EXPORT const char *mm1_emulated_add_module(const void *image, size_t bytes,
   std::unique_lock lock(machineLock());
   static std::string problem;
   problem = addModule({static_cast<const std::byte *>(image), bytes}, path);
+  if (hasCheckedHostBuild())
+    machine().startChecking();
   return problem.empty() ? nullptr : problem.c_str();
 }

@@ -24,6 +24,11 @@ struct Machine {
   uint64_t generation = 0;
 
   Memory memory;
+  /// Who wrote and read what, when any kernel tells of its accesses.
+  emulation::Shadow shadow{[this](const std::string &line) { report(line); }};
+  bool isChecking = false;
+  /// From now on the shadow knows all of device memory.
+  void startChecking();
   std::unique_ptr<emulation::Engine> engine;
   Timeline timeline;
   /// What the host has waited for.

@@ -11,6 +11,7 @@
 #include "kernels/emulation/driver/Execute.h"
 #include "runtime/Device/CudaDriver.h"
 
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <set>
@@ -32,6 +33,15 @@ struct KernelWork {
   /// May begin before the kernel in front of it has ended.
   bool programmatic;
 };
+
+/// The value of a parameter of 8 bytes, which is an address; 0 for others.
+inline uintptr_t addressOf(const KernelWork &work,
+                           const CubinKernel::Parameter &parameter) {
+  uintptr_t value = 0;
+  if (parameter.size == sizeof value)
+    std::memcpy(&value, work.arguments.data() + parameter.offset, sizeof value);
+  return value;
+}
 
 enum class Direction { ToDevice, ToHost, OnDevice };
 
@@ -139,7 +149,6 @@ struct KernelHandle {
   LibraryHandle *library = nullptr;
   emulated::CubinKernel info;
   const emulation::Kernel *code = nullptr;
-  bool isChecked = false;
   /// By device: MAX_DYNAMIC_SHARED_SIZE_BYTES.
   std::map<int, uint32_t> maxDynamicShared;
   /// By device: made by cuKernelGetFunction.

@@ -127,6 +127,7 @@ TEST(Manifest, SaysWhatIsWrong) {
       {with("ranks", 0), "'ranks' is 0"},
       {with("files", 1), "'files' is 1; expected a list of files"},
       {with("self_test", {{"tolerance", -1}}), "tolerance"},
+      {with("has_weights", 1), "'has_weights' is"},
       {withFile(3), "'files[0]' is 3; expected an object"},
       {withFile({{"path", "a"}, {"bytes", -1}, {"xxh3", "0123456789abcdef"}}),
        "'bytes' is -1"},
