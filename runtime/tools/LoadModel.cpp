@@ -49,10 +49,11 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
     return device.takeError();
   double shown = 0;
   auto session = Session::create(std::move(*artifact), std::move(*device),
-                                 {arguments.kvTokens, arguments.randomWeights,
+                                 {arguments.kvTokens,
                                   [&](const Device::Progress &progress) {
                                     return showLoading(start, progress, shown);
-                                  }});
+                                  },
+                                  arguments.randomWeights});
   if (!session)
     return session.takeError();
   LoadedModel model{std::move(*session), secondsSince(start)};
