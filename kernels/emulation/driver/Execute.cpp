@@ -78,6 +78,10 @@ public:
         argumentBlocks.push_back(block);
     }
     Machine &m = machine();
+    if (m.config.poison)
+      m.prologue.enter(m.memory, this->order);
+    if (!overlaps)
+      leavePrologue();
     isUnseen = m.isChecking && !work.kernel->code->isChecked;
     piece = beginPiece(m, name, moment, this->order, context.device);
     launch =
@@ -100,6 +104,7 @@ public:
       }
       switch (progress) {
       case emulation::Progress::Waits:
+        leavePrologue();
         launch->releaseGrid();
         break;
       case emulation::Progress::Spins:
@@ -115,7 +120,15 @@ public:
   }
 
 private:
+  void leavePrologue() {
+    if (machine().config.poison && isInPrologue)
+      machine().prologue.leave(machine().memory, moment);
+    isInPrologue = false;
+  }
+
   bool end() {
+    leavePrologue();
+    machine().shadow.end(piece);
     for (const Block *block : argumentBlocks)
       if (block->live)
         if (std::string problem = machine().memory.redZoneProblem(*block);
@@ -137,6 +150,7 @@ private:
   Moment moment;
   std::string name;
   bool overlaps;
+  bool isInPrologue = true;
   bool isUnseen = false;
   emulation::PieceId piece = 0;
   std::vector<const Block *> argumentBlocks;
@@ -156,6 +170,7 @@ void noteAccesses(Machine &m, uintptr_t from, uintptr_t to, size_t bytes,
   if (to)
     m.shadow.access(piece, reinterpret_cast<void *>(to), bytes,
                     emulation::Access::Write);
+  m.shadow.end(piece);
 }
 
 } // namespace

@@ -96,8 +96,7 @@ std::string addModule(std::span<const std::byte> image,
   if (!module)
     return module.error().message;
   if (std::string differs = difference(*cubin, *module); !differs.empty())
-    return path + ": is the host module of another text: " + differs +
-           "; compile the artifact again";
+    return "is the host module of another text: " + differs;
   hostBuilds().modules.push_back(std::move(*module));
   hostBuilds().byImage[contentOf(image)] = &hostBuilds().modules.back();
   return {};

@@ -1,6 +1,5 @@
 //===- Machine.cpp - See Machine.h ----------------------------------------===//
 #include "kernels/emulation/driver/Machine.h"
-#include "kernels/emulation/driver/Capture.h"
 #include "kernels/emulation/driver/Schedule.h"
 
 #include <cstdio>
@@ -215,13 +214,17 @@ void Call::pause() {
 
 Result Call::spoilsCapture() {
   Result spoilt = kSuccess;
-  for (const auto &graph : m.graphs)
-    if (graph->origin && !graph->isRelaxed) {
-      graph->isSpoilt = true;
-      m.report(std::string(name) +
-               " while a stream captures: it spoils the capture");
-      spoilt = kCaptureUnsupported;
-    }
+  for (const auto &graph : m.graphs) {
+    bool concernsUs = graph->mode == kCaptureGlobal ||
+                      (graph->mode == kCaptureThreadLocal &&
+                       graph->captor == std::this_thread::get_id());
+    if (!graph->origin || !concernsUs)
+      continue;
+    graph->isSpoilt = true;
+    m.report(std::string(name) +
+             " while a stream captures: it spoils the capture");
+    spoilt = kCaptureUnsupported;
+  }
   return spoilt;
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/emulation/driver/Control.h"
 #include "kernels/emulation/driver/Memory.h"
 #include "kernels/emulation/driver/Objects.h"
+#include "kernels/emulation/driver/Prologue.h"
 
 #include <chrono>
 #include <mutex>
@@ -29,6 +30,8 @@ struct Machine {
   bool isChecking = false;
   /// From now on the shadow knows all of device memory.
   void startChecking();
+  /// When config.poison is set.
+  Prologue prologue;
   std::unique_ptr<emulation::Engine> engine;
   Timeline timeline;
   /// What the host has waited for.

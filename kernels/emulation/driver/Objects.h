@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/emulation/Engine.h"
+#include "kernels/emulation/driver/Capture.h"
 #include "kernels/emulation/driver/Clock.h"
 #include "kernels/emulation/driver/Cubin.h"
 #include "kernels/emulation/driver/Execute.h"
@@ -15,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <set>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -191,7 +193,8 @@ struct GraphHandle {
   StreamHandle *origin = nullptr;
   std::vector<StreamHandle *> joined;
   bool isSpoilt = false;
-  bool isRelaxed = false;
+  CaptureMode mode = kCaptureGlobal;
+  std::thread::id captor;
 };
 
 struct GraphExecHandle {

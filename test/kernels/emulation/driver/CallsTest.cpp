@@ -1,6 +1,8 @@
 //===- CallsTest.cpp - What the driver refuses, call by call --------------===//
 #include "test/kernels/emulation/driver/Machine.h"
 
+#include <thread>
+
 using namespace mm1::cuda;
 
 namespace mm1::test {
@@ -181,6 +183,24 @@ TEST_F(Calls, RefusesWhatSpoilsACapture) {
   ASSERT_DRIVER(more.cuStreamBeginCapture(gpu.a, kCaptureRelaxed));
   ASSERT_DRIVER(cu.cuMemAlloc(&address, 64));
   ASSERT_DRIVER(more.cuStreamEndCapture(gpu.a, &graph));
+}
+
+/// Another thread is only concerned when the capture says so.
+TEST_F(Calls, KnowsWhomACaptureConcerns) {
+  for (CaptureMode mode : {kCaptureGlobal, kCaptureThreadLocal}) {
+    ASSERT_DRIVER(more.cuStreamBeginCapture(gpu.a, mode));
+    Result result = kSuccess;
+    std::thread([&] {
+      Address address;
+      (void)cu.cuCtxSetCurrent(gpu.context);
+      result = cu.cuMemAlloc(&address, 64);
+    }).join();
+    bool isGlobal = mode == kCaptureGlobal;
+    EXPECT_EQ(result, isGlobal ? kCaptureUnsupported : kSuccess);
+    Graph graph;
+    EXPECT_EQ(more.cuStreamEndCapture(gpu.a, &graph),
+              isGlobal ? kCaptureInvalidated : kSuccess);
+  }
 }
 
 TEST_F(Calls, RefusesACaptureWithAnUnjoinedFork) {

@@ -263,5 +263,20 @@ TEST_F(Load, FailsWhereATestSaysSo) {
       << "a sticky code stays";
 }
 
+/// Run by the test EmulatedDriverEnvironment: before any reset the machine is
+/// as MM1_EMULATED says.
+TEST(Environment, DISABLED_SaysWhatTheMachineIs) {
+  const CudaDriver &cu = driver();
+  ASSERT_DRIVER(cu.cuInit(0));
+  int value = 0;
+  ASSERT_DRIVER(cu.cuDeviceGetCount(&value));
+  EXPECT_EQ(value, 3);
+  ASSERT_DRIVER(cu.cuDeviceGetAttribute(&value, kCapabilityMajor, 2));
+  EXPECT_EQ(value, 8);
+  size_t bytes = 0;
+  ASSERT_DRIVER(cu.cuDeviceTotalMem(&bytes, 0));
+  EXPECT_EQ(bytes, size_t(1) << 20);
+}
+
 } // namespace
 } // namespace mm1::test

@@ -168,8 +168,8 @@ Result Gpu::addNode(Graph graph, const std::string &name, unsigned blocks,
                                  after.size(), &parameters);
 }
 
-void EveryOrder::prepare(Kernels kind) {
-  ASSERT_NO_FATAL_FAILURE(startMachine(GetParam(), kind));
+void EveryOrder::prepare(Kernels kind, const mm1_emulated_config &config) {
+  ASSERT_NO_FATAL_FAILURE(startMachine(config, kind));
   ASSERT_DRIVER(gpu.open());
   for (Address *address : {&x, &w, &y, &z})
     ASSERT_DRIVER(cu.cuMemAlloc(address, kCount * sizeof(float)));

@@ -104,7 +104,8 @@ protected:
   static constexpr int kCount = 256;
 
   void SetUp() override { prepare(Kernels::Checked); }
-  void prepare(Kernels kind);
+  void prepare(Kernels kind) { prepare(kind, GetParam()); }
+  void prepare(Kernels kind, const mm1_emulated_config &config);
   bool isLate() const { return GetParam().late != 0; }
 
   /// y = x w, z = y w by the kernel `second`, x = z w; then x goes to `out`.

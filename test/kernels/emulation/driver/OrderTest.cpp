@@ -191,6 +191,38 @@ TEST_P(EveryOrderPlain, NamesWritesIntoRedZones) {
                  "1000 bytes");
 }
 
+/// What the kernel in front wrote is NaN until the wait.
+TEST_P(EveryOrderPlain, PoisonsWhatIsReadBeforeTheWait) {
+  mm1_emulated_config config = GetParam();
+  config.poison = 1;
+  for (const char *second : {"scale", "scale_early"})
+    for (bool isGraph : {false, true}) {
+      gpu = {};
+      ASSERT_NO_FATAL_FAILURE(prepare(Kernels::Plain, config));
+      if (isGraph) {
+        GraphExec exec;
+        ASSERT_DRIVER(chainGraph(true, second, &exec));
+        ASSERT_DRIVER(cu.cuGraphLaunch(exec, gpu.a));
+        ASSERT_DRIVER(
+            cu.cuMemcpyDtoHAsync(out, x, kCount * sizeof(float), gpu.a));
+      } else {
+        ASSERT_DRIVER(chain(true, second));
+      }
+      ASSERT_DRIVER(cu.cuStreamSynchronize(gpu.a));
+      EXPECT_EQ(isRight(8), std::string(second) == "scale")
+          << second << (isGraph ? " in a graph" : "");
+      EXPECT_REPORTS("");
+    }
+}
+
+/// A null pointer on a GPU is an illegal address, not the end of the process.
+TEST_P(EveryOrderPlain, SurvivesANullPointer) {
+  (void)gpu.launch("no_wait", 1, 128, {0}, gpu.a);
+  EXPECT_EQ(cu.cuStreamSynchronize(gpu.a), kIllegalAddress);
+  EXPECT_REPORTS("no_wait in stream 1 touches an address that the driver never "
+                 "gave out");
+}
+
 INSTANTIATE_TEST_SUITE_P(Orders, EveryOrderPlain,
                          testing::ValuesIn(everyOrder()), orderName);
 
