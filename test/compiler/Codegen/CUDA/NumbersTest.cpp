@@ -298,6 +298,36 @@ TEST(Numbers, NormWithPrologueAndTwoResults) {
       1e-5);
 }
 
+TEST(Numbers, NormBitsDependOnNoWarps) {
+  const int64_t columns = 1000, tokens = 3;
+  Rows x(Element::F32, tokens, columns), first(Element::F32, tokens, columns);
+  x.randomise(41);
+  Buffer weight(Element::F32, 1024);
+  for (int64_t i = 0; i < 1024; ++i)
+    weight.set(i, i < columns ? 1.0 : 0.0);
+  for (int warps : {8, 4, 2, 1}) {
+    HostKernel kernel(formatv(R"(
+    !x = tensor<?x1000xf32>
+    !n = tensor<1000xf32, #mm1.padded<multiple = 32>>
+    func.func @f(%x: !x, %n: !n) -> !x {{
+      %y = mm1.cluster row_reduction (%x, %n) schedule {{per = 1, tasks = 1, unit = "tokens", warps = {0}}
+          : (!x, !n) -> !x {{
+      ^bb0(%0: !x, %1: !n):
+        %2 = mm1.rms_norm %0, %1 eps = 1.0e-5 : (!x, !n) -> !x
+        mm1.yield %2 : !x
+      }
+      return %y : !x
+    })",
+                              warps));
+    Rows y(Element::F32, tokens, columns);
+    kernel.run({x.buffer.data(), weight.data(),
+                warps == 8 ? first.buffer.data() : y.buffer.data()},
+               tokens, tokens);
+    if (warps < 8)
+      y.expectNear([&](int64_t r, int64_t c) { return first.at(r, c); }, 0.0);
+  }
+}
+
 TEST(Numbers, RopeWithItsAngles) {
   const int64_t tokens = 3, headDim = 12, half = 4, columns = 36;
   HostKernel angles(R"(
