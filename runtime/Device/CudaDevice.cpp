@@ -59,7 +59,10 @@ Status CudaDevice::load(const Artifact &artifact, const LoadOptions &load) {
   if (Status status = kernels.load(*gpu, artifact, architecture); !status)
     return status;
   gpu->place.work = "loading weights";
-  if (Status status = weights.load(*gpu, artifact, load.onProgress); !status)
+  if (Status status = load.randomWeights
+                          ? weights.fill(*gpu, *plan, *load.randomWeights)
+                          : weights.load(*gpu, artifact, load.onProgress);
+      !status)
     return status;
   gpu->place.work = "preparing the first step";
   return writeInitial();

@@ -1,11 +1,13 @@
 //===- CudaWeights.cpp - Weights on their way to a GPU --------------------===//
 #include "runtime/Device/CudaWeights.h"
 #include "runtime/Device/FileCopy.h"
+#include "runtime/Device/RandomWeights.h"
 #include "runtime/Support/Json.h" // inQuotes
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 
 namespace mm1 {
@@ -30,9 +32,23 @@ struct Extent {
   }
 };
 
+uint64_t aligned(uint64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+/// Of a block that holds the tensors one after the other.
+uint64_t packedBytes(const Plan &plan) {
+  uint64_t total = 0;
+  for (const Plan::Weight &weight : plan.weights)
+    total += aligned(weight.sizeBytes);
+  return total;
+}
+
 } // namespace
 
 uint64_t CudaWeights::sizeBytes(const Artifact &artifact) {
+  if (!artifact.hasWeights())
+    return packedBytes(artifact.plan());
   Extent extent(artifact);
   return extent.end == 0 ? 0 : extent.end - extent.begin;
 }
@@ -60,6 +76,44 @@ Status CudaWeights::load(
     addresses.push_back(block.get() + offset);
   }
   return upload(gpu, artifact, extent.begin, extent.end, onProgress);
+}
+
+Status CudaWeights::fill(CudaContext &gpu, const Plan &plan, uint64_t seed) {
+  auto allocated = gpu.allocate(packedBytes(plan), "the weights");
+  if (!allocated)
+    return allocated.takeError();
+  block = std::move(*allocated);
+  auto pinned = gpu.allocateHost(kRandomBytes);
+  if (!pinned)
+    return pinned.takeError();
+  const CudaDriver &cu = gpu.driver();
+  auto *numbers = static_cast<std::byte *>(pinned->get());
+  std::optional<ElementType> type; // of the numbers
+  cuda::Address at = block.get();
+  for (const Plan::Weight &weight : plan.weights) {
+    if (type != weight.element) {
+      if (Status status = gpu.synchronize(); !status)
+        return status; // the copies of the numbers before are done
+      fillRandom({numbers, kRandomBytes}, weight.element, seed);
+      type = weight.element;
+    }
+    addresses.push_back(at);
+    uint64_t made = std::min(weight.sizeBytes, kRandomBytes);
+    Status status =
+        gpu.check(cu.cuMemcpyHtoDAsync(at, numbers, made, gpu.stream()),
+                  "cuMemcpyHtoDAsync");
+    // What is there is copied behind itself: each time twice as much.
+    for (; status && made < weight.sizeBytes; made *= 2)
+      status =
+          gpu.check(cu.cuMemcpyDtoDAsync(
+                        at + made, at, std::min(made, weight.sizeBytes - made),
+                        gpu.stream()),
+                    "cuMemcpyDtoDAsync");
+    if (!status)
+      return status;
+    at += aligned(weight.sizeBytes);
+  }
+  return gpu.synchronize();
 }
 
 Status CudaWeights::upload(

@@ -22,7 +22,7 @@ namespace mm1 {
 
 class CudaWeights {
 public:
-  /// Of the block.
+  /// Of the block, whether the weights are loaded or filled.
   static uint64_t sizeBytes(const Artifact &artifact);
 
   /// Takes the block and fills it; `onProgress` may be empty. Machine error: no
@@ -30,6 +30,10 @@ public:
   /// kernels cannot read it; usage error: stopped by onProgress.
   Status load(CudaContext &gpu, const Artifact &artifact,
               const std::function<bool(const Device::Progress &)> &onProgress);
+
+  /// Takes the block and fills it with random numbers (RandomWeights.h), which
+  /// the GPU copies to all of it. Machine error: no memory, the GPU fails.
+  Status fill(CudaContext &gpu, const Plan &plan, uint64_t seed);
 
   /// Of plan.weights[weight].
   cuda::Address address(size_t weight) const { return addresses[weight]; }

@@ -44,7 +44,6 @@ MM1_DRIVER_CALL cuLibraryLoadData(Library *library, const void *code,
     kernel->library = made.get();
     kernel->info = std::move(info);
     kernel->code = module->find(name);
-    kernel->isChecked = module->isChecked();
     made->kernels[name] = m.kernels.add(std::move(kernel));
   }
   *library = m.libraries.add(std::move(made));

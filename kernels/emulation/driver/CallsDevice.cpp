@@ -1,4 +1,5 @@
 //===- CallsDevice.cpp - Devices, contexts and errors ---------------------===//
+#include "kernels/emulation/driver/HostBuild.h"
 #include "kernels/emulation/driver/Machine.h"
 #include "kernels/emulation/driver/Schedule.h"
 
@@ -125,6 +126,8 @@ MM1_DRIVER_CALL cuInit(unsigned flags) {
       !m.memory.reserve(m.config.devices, m.config.memory_bytes))
     return kOutOfMemory;
   m.isInitialized = true;
+  if (hasCheckedHostBuild())
+    m.startChecking();
   return kSuccess;
 }
 

@@ -153,6 +153,8 @@ MM1_DRIVER_CALL cuGraphAddNode(Node *to, Graph graph, const Node *after,
       if (other.from == edge.from)
         return kInvalidValue;
     node->edges.push_back(edge);
+    if (edge.programmatic)
+      node->piece.as<KernelWork>()->programmatic = true;
   }
   *to = m.nodes.add(std::move(node));
   graph->nodes.push_back(*to);

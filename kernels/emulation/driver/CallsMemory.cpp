@@ -24,6 +24,9 @@ MM1_DRIVER_CALL cuMemAlloc(Address *address, size_t sizeBytes) {
   const Block *block = m.memory.allocate(call.context->device, sizeBytes);
   if (!block)
     return kOutOfMemory;
+  if (m.isChecking)
+    m.shadow.addBlock(reinterpret_cast<void *>(block->address), sizeBytes,
+                      false);
   *address = block->address;
   return kSuccess;
 }
@@ -35,6 +38,8 @@ static void freeBlock(Machine &m, const Block &block, const std::string &what) {
              use + " has yet to run");
   if (std::string problem = m.memory.redZoneProblem(block); !problem.empty())
     m.report(problem);
+  if (m.isChecking && block.region != kPinned)
+    m.shadow.removeBlock(reinterpret_cast<void *>(block.address));
   m.memory.release(block);
 }
 

@@ -1,5 +1,4 @@
 //===- CallsOrder.cpp - Streams, events and capture -----------------------===//
-#include "kernels/emulation/driver/Capture.h"
 #include "kernels/emulation/driver/Machine.h"
 #include "kernels/emulation/driver/Schedule.h"
 
@@ -182,7 +181,8 @@ MM1_DRIVER_CALL cuStreamBeginCapture(Stream stream, CaptureMode mode) {
     return kCaptureUnsupported;
   auto graph = std::make_unique<GraphHandle>();
   graph->origin = stream;
-  graph->isRelaxed = mode == kCaptureRelaxed;
+  graph->mode = mode;
+  graph->captor = std::this_thread::get_id();
   stream->capture = m.graphs.add(std::move(graph));
   stream->tip.clear();
   return kSuccess;

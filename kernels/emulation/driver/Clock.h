@@ -15,6 +15,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "kernels/emulation/Shadow.h"
+
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -23,15 +25,9 @@
 namespace mm1::emulated {
 
 /// By lane: the number of pieces that have ended.
-using Clock = std::vector<uint32_t>;
-
-/// A piece of work: the `tick`-th of its lane. Tick 0 is none.
-struct Moment {
-  uint32_t lane = 0;
-  uint32_t tick = 0;
-
-  bool operator==(const Moment &) const = default;
-};
+using Clock = emulation::LaneClock;
+/// A piece of work: the `tick`-th of its lane.
+using emulation::Moment;
 
 inline void join(Clock &to, const Clock &from) {
   if (to.size() < from.size())

@@ -52,9 +52,9 @@ struct mm1_emulated_config {
   int32_t print;
   /// 1: with a report the context fails for good, as CUDA_ERROR_LAUNCH_FAILED.
   int32_t fatal;
-  /// Seconds that kernels may spin without any ending before they are stopped
+  /// How long kernels may spin without any ending before they are stopped
   /// with CUDA_ERROR_LAUNCH_TIMEOUT.
-  int32_t spin_seconds;
+  int32_t spin_milliseconds;
 };
 
 /// One sm_90 of 8 GiB that works at once and forward, printing reports.

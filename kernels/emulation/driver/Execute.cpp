@@ -25,11 +25,7 @@ std::string argumentProblem(const ContextHandle &context,
   const Memory &memory = machine().memory;
   const auto &parameters = work.kernel->info.parameters;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    uintptr_t value = 0;
-    if (parameters[i].size != sizeof value)
-      continue;
-    std::memcpy(&value, work.arguments.data() + parameters[i].offset,
-                sizeof value);
+    uintptr_t value = addressOf(work, parameters[i]);
     if (value == 0)
       continue;
     const Block *block = memory.find(value);
@@ -47,6 +43,25 @@ std::string argumentProblem(const ContextHandle &context,
   return {};
 }
 
+/// Makes a piece of work known to the shadow; 0 when nobody asks that.
+emulation::PieceId beginPiece(Machine &m, const std::string &name,
+                              Moment moment, const Order &order, int device) {
+  if (!m.isChecking)
+    return 0;
+  return m.shadow.begin({name, moment, order.start, order.waited, device});
+}
+
+/// What a GPU would answer to what the engine found.
+Result codeOf(const std::string &error) {
+  if (error.find("out of bounds") != std::string::npos)
+    return kIllegalAddress;
+  if (error.find("no multiple of") != std::string::npos)
+    return kMisalignedAddress;
+  if (error.find("deadlock") != std::string::npos)
+    return kLaunchTimeout;
+  return kLaunchFailed;
+}
+
 class KernelFlight : public Flight {
 public:
   KernelFlight(ContextHandle &context, const KernelWork &work, Order order,
@@ -55,11 +70,24 @@ public:
         overlaps(work.programmatic) {
     this->order = std::move(order);
     std::vector<const void *> arguments;
-    for (const CubinKernel::Parameter &parameter : work.kernel->info.parameters)
+    for (const CubinKernel::Parameter &parameter :
+         work.kernel->info.parameters) {
       arguments.push_back(work.arguments.data() + parameter.offset);
-    launch = machine().engine->start(
-        *work.kernel->code, {int(work.blocks), int(work.threads), overlaps},
-        arguments.data());
+      if (const Block *block =
+              machine().memory.find(addressOf(work, parameter)))
+        argumentBlocks.push_back(block);
+    }
+    Machine &m = machine();
+    if (m.config.poison)
+      m.prologue.enter(m.memory, this->order);
+    if (!overlaps)
+      leavePrologue();
+    isUnseen = m.isChecking && !work.kernel->code->isChecked;
+    piece = beginPiece(m, name, moment, this->order, context.device);
+    launch =
+        m.engine->start(*work.kernel->code,
+                        {int(work.blocks), int(work.threads), overlaps, piece},
+                        arguments.data());
   }
 
   bool advance() override {
@@ -76,12 +104,14 @@ public:
       }
       switch (progress) {
       case emulation::Progress::Waits:
+        leavePrologue();
         launch->releaseGrid();
         break;
       case emulation::Progress::Spins:
         return false;
       case emulation::Progress::Failed:
-        failContext(context, kLaunchFailed, name + ": " + launch->error());
+        failContext(context, codeOf(launch->error()),
+                    name + ": " + launch->error());
         return end();
       case emulation::Progress::Ended:
         return end();
@@ -90,7 +120,25 @@ public:
   }
 
 private:
+  void leavePrologue() {
+    if (machine().config.poison && isInPrologue)
+      machine().prologue.leave(machine().memory, moment);
+    isInPrologue = false;
+  }
+
   bool end() {
+    leavePrologue();
+    machine().shadow.end(piece);
+    for (const Block *block : argumentBlocks)
+      if (block->live)
+        if (std::string problem = machine().memory.redZoneProblem(*block);
+            !problem.empty())
+          machine().report("after " + name + ": " + problem);
+    // What a plain kernel wrote was not seen: perhaps all of it.
+    for (const Block *block : argumentBlocks)
+      if (isUnseen && block->live && block->region != kPinned)
+        machine().shadow.markWritten(reinterpret_cast<void *>(block->address),
+                                     block->bytes);
     // A kernel that does not wait for those in front of it does not pass their
     // ends on to those behind it either.
     order.done = overlaps && !launch->hasWaited() ? order.start : order.waited;
@@ -102,8 +150,28 @@ private:
   Moment moment;
   std::string name;
   bool overlaps;
+  bool isInPrologue = true;
+  bool isUnseen = false;
+  emulation::PieceId piece = 0;
+  std::vector<const Block *> argumentBlocks;
   std::unique_ptr<emulation::Launch> launch;
 };
+
+/// Tells the shadow of a copy or a fill; 0: no device memory.
+void noteAccesses(Machine &m, uintptr_t from, uintptr_t to, size_t bytes,
+                  const Clock &clock, Moment moment) {
+  if (!m.isChecking)
+    return;
+  emulation::PieceId piece =
+      beginPiece(m, m.timeline.name(moment), moment, {clock, clock, {}}, 0);
+  if (from)
+    m.shadow.access(piece, reinterpret_cast<void *>(from), bytes,
+                    emulation::Access::Read);
+  if (to)
+    m.shadow.access(piece, reinterpret_cast<void *>(to), bytes,
+                    emulation::Access::Write);
+  m.shadow.end(piece);
+}
 
 } // namespace
 
@@ -128,6 +196,9 @@ void runCopy(const CopyWork &copy, const Clock &clock, Moment moment) {
   if (!from.empty() || !to.empty())
     return m.report(name + ": its " +
                     (from.empty() ? "destination: " + to : "source: " + from));
+  noteAccesses(m, copy.direction != Direction::ToDevice ? copy.from : 0,
+               copy.direction != Direction::ToHost ? copy.to : 0, copy.bytes,
+               clock, moment);
   if (!isSourceUnchanged(copy))
     m.report(name + ": its source changed between the call and the copy");
   std::memmove(reinterpret_cast<void *>(copy.to),
@@ -139,6 +210,7 @@ void runFill(const FillWork &fill, const Clock &clock, Moment moment) {
   if (std::string problem = m.memory.problem(fill.to, fill.bytes);
       !problem.empty())
     return m.report(m.timeline.name(moment) + ": " + problem);
+  noteAccesses(m, 0, fill.to, fill.bytes, clock, moment);
   std::memset(reinterpret_cast<void *>(fill.to), fill.value, fill.bytes);
 }
 

@@ -96,14 +96,21 @@ std::string addModule(std::span<const std::byte> image,
   if (!module)
     return module.error().message;
   if (std::string differs = difference(*cubin, *module); !differs.empty())
-    return path + ": is the host module of another text: " + differs +
-           "; compile the artifact again";
+    return "is the host module of another text: " + differs;
   hostBuilds().modules.push_back(std::move(*module));
   hostBuilds().byImage[contentOf(image)] = &hostBuilds().modules.back();
   return {};
 }
 
 } // namespace
+
+bool hasCheckedHostBuild() {
+  for (const auto &[image, module] : hostBuilds().byImage)
+    for (const emulation::Kernel &kernel : *module)
+      if (kernel.isChecked)
+        return true;
+  return false;
+}
 
 std::vector<std::byte> readImage(const void *code) {
   std::vector<std::byte> head = readWhatIsThere(code, sizeof(Elf64_Ehdr));
@@ -138,5 +145,7 @@ MM1_EXPORT const char *mm1_emulated_add_module(const void *image, size_t bytes,
   std::unique_lock lock(machineLock());
   static std::string problem;
   problem = addModule({static_cast<const std::byte *>(image), bytes}, path);
+  if (hasCheckedHostBuild())
+    machine().startChecking();
   return problem.empty() ? nullptr : problem.c_str();
 }

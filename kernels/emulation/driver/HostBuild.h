@@ -24,4 +24,7 @@ std::vector<std::byte> readImage(const void *code);
 /// The host module that was added for these bytes, or null.
 const emulation::ModuleFile *hostBuildOf(std::span<const std::byte> image);
 
+/// Whether any of the modules that stand for a cubin tells of its accesses.
+bool hasCheckedHostBuild();
+
 } // namespace mm1::emulated

@@ -1,6 +1,5 @@
 //===- Machine.cpp - See Machine.h ----------------------------------------===//
 #include "kernels/emulation/driver/Machine.h"
-#include "kernels/emulation/driver/Capture.h"
 #include "kernels/emulation/driver/Schedule.h"
 
 #include <cstdio>
@@ -55,12 +54,12 @@ void readEnvironment(mm1_emulated_config &config) {
           set("late", config.late) || set("order", config.order) ||
           set("seed", config.seed) || set("poison", config.poison) ||
           set("print", config.print) || set("fatal", config.fatal) ||
-          set("spin_seconds", config.spin_seconds))) {
+          set("spin_milliseconds", config.spin_milliseconds))) {
       std::fprintf(stderr,
                    "libcuda-emulated: MM1_EMULATED: expected NAME=NUMBER,..., "
                    "found '%s'; names are devices, arch, driver, compute_mode, "
                    "memory, peers, late, order, seed, poison, print, fatal, "
-                   "spin_seconds\n",
+                   "spin_milliseconds\n",
                    item.c_str());
       std::exit(2);
     }
@@ -89,6 +88,7 @@ void resetMachine(const mm1_emulated_config &config) {
                                       : emulation::Order::Seeded;
   options.seed = config.seed;
   options.lateCopies = config.late != 0;
+  options.shadow = &theMachine->shadow;
   theMachine->engine = std::make_unique<emulation::Engine>(options);
   theMachine->generation = ++generations;
   for (int i = 0; i < kMaxDevices; ++i) {
@@ -112,6 +112,18 @@ void Machine::report(const std::string &text) {
     for (ContextHandle &context : contexts)
       if (context.sticky == kSuccess)
         context.sticky = kLaunchFailed;
+}
+
+void Machine::startChecking() {
+  if (isChecking || !isInitialized)
+    return;
+  isChecking = true;
+  shadow.addRange(reinterpret_cast<void *>(memory.begin()),
+                  memory.deviceBytes());
+  // Who wrote to them was not seen.
+  for (const auto &[address, block] : memory.all())
+    if (block.live && block.region != kPinned)
+      shadow.addBlock(reinterpret_cast<void *>(address), block.bytes, true);
 }
 
 size_t Machine::choose(size_t count) {
@@ -202,13 +214,17 @@ void Call::pause() {
 
 Result Call::spoilsCapture() {
   Result spoilt = kSuccess;
-  for (const auto &graph : m.graphs)
-    if (graph->origin && !graph->isRelaxed) {
-      graph->isSpoilt = true;
-      m.report(std::string(name) +
-               " while a stream captures: it spoils the capture");
-      spoilt = kCaptureUnsupported;
-    }
+  for (const auto &graph : m.graphs) {
+    bool concernsUs = graph->mode == kCaptureGlobal ||
+                      (graph->mode == kCaptureThreadLocal &&
+                       graph->captor == std::this_thread::get_id());
+    if (!graph->origin || !concernsUs)
+      continue;
+    graph->isSpoilt = true;
+    m.report(std::string(name) +
+             " while a stream captures: it spoils the capture");
+    spoilt = kCaptureUnsupported;
+  }
   return spoilt;
 }
 
@@ -223,7 +239,7 @@ MM1_EXPORT void mm1_emulated_default_config(mm1_emulated_config *config) {
   config->driver_version = mm1::cuda::kNeededVersion;
   config->memory_bytes = uint64_t(8) << 30;
   config->print = 1;
-  config->spin_seconds = 10;
+  config->spin_milliseconds = 10'000;
 }
 
 MM1_EXPORT void mm1_emulated_reset(const mm1_emulated_config *config) {

@@ -8,6 +8,7 @@
 #include "kernels/emulation/driver/Control.h"
 #include "kernels/emulation/driver/Memory.h"
 #include "kernels/emulation/driver/Objects.h"
+#include "kernels/emulation/driver/Prologue.h"
 
 #include <chrono>
 #include <mutex>
@@ -24,6 +25,13 @@ struct Machine {
   uint64_t generation = 0;
 
   Memory memory;
+  /// Who wrote and read what, when any kernel tells of its accesses.
+  emulation::Shadow shadow{[this](const std::string &line) { report(line); }};
+  bool isChecking = false;
+  /// From now on the shadow knows all of device memory.
+  void startChecking();
+  /// When config.poison is set.
+  Prologue prologue;
   std::unique_ptr<emulation::Engine> engine;
   Timeline timeline;
   /// What the host has waited for.

@@ -63,9 +63,9 @@ public:
   bool owns(uintptr_t address) const {
     return address - first < regionBytes * uint64_t(numRegions);
   }
-  /// The first address and the number of bytes of all regions.
+  /// The first address; those of devices come first.
   uintptr_t begin() const { return first; }
-  size_t size() const { return regionBytes * uint64_t(numRegions); }
+  size_t deviceBytes() const { return regionBytes * uint64_t(numRegions - 1); }
   /// Of an address that is owned: a device or kPinned.
   int regionOf(uintptr_t address) const;
   bool isPinned(uintptr_t address) const {
@@ -94,6 +94,7 @@ private:
   Region &region(int number) {
     return regions[number == kPinned ? numRegions - 1 : number];
   }
+  size_t size() const { return regionBytes * uint64_t(numRegions); }
   void paintRedZone(const Block &block);
 
   uintptr_t first = 0;

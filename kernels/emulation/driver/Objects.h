@@ -6,14 +6,17 @@
 #pragma once
 
 #include "kernels/emulation/Engine.h"
+#include "kernels/emulation/driver/Capture.h"
 #include "kernels/emulation/driver/Clock.h"
 #include "kernels/emulation/driver/Cubin.h"
 #include "kernels/emulation/driver/Execute.h"
 #include "runtime/Device/CudaDriver.h"
 
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <set>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -32,6 +35,15 @@ struct KernelWork {
   /// May begin before the kernel in front of it has ended.
   bool programmatic;
 };
+
+/// The value of a parameter of 8 bytes, which is an address; 0 for others.
+inline uintptr_t addressOf(const KernelWork &work,
+                           const CubinKernel::Parameter &parameter) {
+  uintptr_t value = 0;
+  if (parameter.size == sizeof value)
+    std::memcpy(&value, work.arguments.data() + parameter.offset, sizeof value);
+  return value;
+}
 
 enum class Direction { ToDevice, ToHost, OnDevice };
 
@@ -139,7 +151,6 @@ struct KernelHandle {
   LibraryHandle *library = nullptr;
   emulated::CubinKernel info;
   const emulation::Kernel *code = nullptr;
-  bool isChecked = false;
   /// By device: MAX_DYNAMIC_SHARED_SIZE_BYTES.
   std::map<int, uint32_t> maxDynamicShared;
   /// By device: made by cuKernelGetFunction.
@@ -182,7 +193,8 @@ struct GraphHandle {
   StreamHandle *origin = nullptr;
   std::vector<StreamHandle *> joined;
   bool isSpoilt = false;
-  bool isRelaxed = false;
+  CaptureMode mode = kCaptureGlobal;
+  std::thread::id captor;
 };
 
 struct GraphExecHandle {

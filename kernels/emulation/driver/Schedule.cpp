@@ -3,7 +3,6 @@
 #include "kernels/emulation/driver/Machine.h"
 
 #include <algorithm>
-#include <cstring>
 #include <sched.h>
 
 namespace mm1::emulated {
@@ -111,8 +110,7 @@ void runFront(StreamHandle &stream) {
   }
   if (auto *kernel = piece.as<KernelWork>()) {
     Order order = kernelOrder(stream, piece);
-    Moment moment =
-        beginPiece(stream, order.start, "'" + kernel->kernel->name + "'");
+    Moment moment = beginPiece(stream, order.start, kernel->kernel->name);
     stream.flight =
         startKernel(*stream.context, *kernel, std::move(order), moment);
     if (stream.flight && stream.flight->advance()) {
@@ -186,7 +184,7 @@ void runNode(StreamHandle &stream, uint32_t index) {
     return machine().timeline.begin(run.exec->lanes, order.start, what + where);
   };
   if (auto *kernel = node.piece.as<KernelWork>()) {
-    Moment moment = begin("'" + kernel->kernel->name + "'");
+    Moment moment = begin(kernel->kernel->name);
     auto flight =
         startKernel(*stream.context, *kernel, std::move(order), moment);
     if (!flight)
@@ -266,8 +264,8 @@ void stopFlights() {
       continue;
     machine().report(
         "kernels in " + stream->name + " spun for " +
-        std::to_string(machine().config.spin_seconds) +
-        " seconds while nothing else could run: they wait for what nobody "
+        std::to_string(machine().config.spin_milliseconds) +
+        " milliseconds while nothing else could run: they wait for what nobody "
         "writes");
     stream->context->sticky = kLaunchTimeout;
     dropFlights(*stream);
@@ -306,7 +304,7 @@ Step step() {
   if (!isInFlight())
     return Step::Nothing;
   if (SteadyClock::now() - m.lastProgress >
-      std::chrono::seconds(m.config.spin_seconds))
+      std::chrono::milliseconds(m.config.spin_milliseconds))
     stopFlights();
   return Step::Spun;
 }
@@ -322,15 +320,9 @@ std::string useOf(const Piece &piece, uintptr_t address, size_t bytes) {
     return "a fill";
   if (auto *kernel = piece.as<KernelWork>())
     for (const CubinKernel::Parameter &parameter :
-         kernel->kernel->info.parameters) {
-      uintptr_t value = 0;
-      if (parameter.size != sizeof value)
-        continue;
-      std::memcpy(&value, kernel->arguments.data() + parameter.offset,
-                  sizeof value);
-      if (meets(value, 1))
-        return "'" + kernel->kernel->name + "'";
-    }
+         kernel->kernel->info.parameters)
+      if (meets(addressOf(*kernel, parameter), 1))
+        return kernel->kernel->name;
   if (auto *graph = piece.as<GraphWork>())
     for (const GraphExecHandle::Node &node : graph->exec->nodes)
       if (std::string use = useOf(node.piece, address, bytes); !use.empty())
@@ -362,13 +354,15 @@ Result workUntil(Call &call, const std::function<bool()> &done) {
 Result give(Call &call, StreamHandle &stream, Piece piece) {
   piece.given = call.m.host;
   if (GraphHandle *graph = stream.capture) {
-    bool isKernel = piece.as<KernelWork>() != nullptr;
+    auto *kernel = piece.as<KernelWork>();
+    // Behind two nodes, or behind a copy: an ordinary launch.
+    if (kernel &&
+        !(stream.tip.size() == 1 && stream.tip[0]->piece.as<KernelWork>()))
+      kernel->programmatic = false;
+    bool programmatic = kernel && kernel->programmatic;
     auto node = std::make_unique<NodeHandle>();
     node->graph = graph;
     node->index = static_cast<uint32_t>(graph->nodes.size());
-    bool programmatic = isKernel && piece.as<KernelWork>()->programmatic &&
-                        stream.tip.size() == 1 &&
-                        stream.tip[0]->piece.as<KernelWork>();
     for (NodeHandle *from : stream.tip)
       node->edges.push_back({from, programmatic});
     node->piece = std::move(piece);

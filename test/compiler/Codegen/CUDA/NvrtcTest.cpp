@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "CudaHarness.h"
 
+#include "compiler/Codegen/CUDA/LintProgram.h"
+
 #include <cstdlib>
 
 using namespace mlir::mm1;
@@ -55,8 +57,12 @@ TEST_P(NvrtcTest, CompilesEveryKernelWithoutSpills) {
     EXPECT_EQ(needs.spillBytes, 0) << kernel.first().str() << "\n"
                                    << program->log;
     EXPECT_GT(needs.registers, 0) << kernel.first().str();
-    EXPECT_LE(needs.registers, 168) << kernel.first().str() << "\n" << text;
+    // Experts of int8 hold the floats of eight chunks of weights.
+    int64_t most = kernel.first().contains("expert_linear") ? 232 : 168;
+    EXPECT_LE(needs.registers, most) << kernel.first().str() << "\n" << text;
   }
+  if (llvm::Error error = lintProgram(text, program->ptx))
+    ADD_FAILURE() << llvm::toString(std::move(error)) << text;
   EXPECT_EQ(llvm::StringRef(program->cubin).take_front(4), "\x7f"
                                                            "ELF");
 }

@@ -63,7 +63,7 @@ mm1_emulated_config defaultConfig() {
   mm1_emulated_config config;
   controls().defaultConfig(&config);
   config.print = 0;
-  config.spin_seconds = 1;
+  config.spin_milliseconds = 50;
   return config;
 }
 
@@ -168,8 +168,8 @@ Result Gpu::addNode(Graph graph, const std::string &name, unsigned blocks,
                                  after.size(), &parameters);
 }
 
-void EveryOrder::SetUp() {
-  ASSERT_NO_FATAL_FAILURE(startMachine(GetParam()));
+void EveryOrder::prepare(Kernels kind, const mm1_emulated_config &config) {
+  ASSERT_NO_FATAL_FAILURE(startMachine(config, kind));
   ASSERT_DRIVER(gpu.open());
   for (Address *address : {&x, &w, &y, &z})
     ASSERT_DRIVER(cu.cuMemAlloc(address, kCount * sizeof(float)));
@@ -220,6 +220,12 @@ Result EveryOrder::chainGraph(bool programmatic, const std::string &second,
       (result = cu.cuGraphInstantiateWithParams(exec, graph, &parameters)))
     return result;
   return cu.cuGraphDestroy(graph);
+}
+
+void EveryOrder::setCount(long long count) {
+  std::memcpy(host, &count, sizeof count);
+  ASSERT_DRIVER(cu.cuMemcpyHtoDAsync(dims, host, sizeof count, gpu.a));
+  ASSERT_DRIVER(cu.cuStreamSynchronize(gpu.a));
 }
 
 bool EveryOrder::isRight(float factor) const {

@@ -42,7 +42,7 @@ std::vector<CubinKernelText> testKernels();
 enum class Kernels { Plain, Checked };
 
 /// Resets the machine, prints nothing, and adds the tests' kernels.
-void startMachine(mm1_emulated_config config, Kernels kind = Kernels::Plain);
+void startMachine(mm1_emulated_config config, Kernels kind = Kernels::Checked);
 mm1_emulated_config defaultConfig();
 
 /// All orders that a test runs under: at once and late; forward, reverse and
@@ -103,7 +103,9 @@ class EveryOrder : public testing::TestWithParam<mm1_emulated_config> {
 protected:
   static constexpr int kCount = 256;
 
-  void SetUp() override;
+  void SetUp() override { prepare(Kernels::Checked); }
+  void prepare(Kernels kind) { prepare(kind, GetParam()); }
+  void prepare(Kernels kind, const mm1_emulated_config &config);
   bool isLate() const { return GetParam().late != 0; }
 
   /// y = x w, z = y w by the kernel `second`, x = z w; then x goes to `out`.
@@ -111,6 +113,8 @@ protected:
   /// The same as a graph.
   cuda::Result chainGraph(bool programmatic, const std::string &second,
                           cuda::GraphExec *exec);
+  /// Tells the kernels that there are `count` numbers.
+  void setCount(long long count);
   /// Whether out[i] is factor * i.
   bool isRight(float factor) const;
 
@@ -121,4 +125,16 @@ protected:
   float *host = nullptr, *out = nullptr;
 };
 
+/// The same with kernels that do not tell of their accesses.
+class EveryOrderPlain : public EveryOrder {
+protected:
+  void SetUp() override { prepare(Kernels::Plain); }
+};
+
 } // namespace mm1::test
+
+/// What a failed test prints of its order.
+inline void PrintTo(const mm1_emulated_config &config, std::ostream *to) {
+  *to << "late " << config.late << ", order " << config.order << ", seed "
+      << config.seed;
+}
