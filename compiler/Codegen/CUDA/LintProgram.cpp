@@ -174,7 +174,7 @@ void forEachRegister(StringRef text, llvm::function_ref<void(StringRef)> then) {
 /// Which parameters each register's value may be an address of.
 class Origins {
 public:
-  explicit Origins(const Entry &entry) {
+  explicit Origins(const Entry &entry) : isKernel(!entry.name.empty()) {
     for (bool changes = true; changes;) {
       changes = false;
       for (const Instruction &instruction : entry.instructions)
@@ -198,6 +198,10 @@ private:
     StringRef sources = instruction.operands.drop_front(target.size());
     Parameters from = 0;
     if (instruction.is("ld.param")) {
+      // What functions are called with (NVRTC makes some for sin and cos) are
+      // numbers; they read tables.
+      if (!isKernel)
+        return false;
       StringRef number = sources.rsplit("_param_").second;
       unsigned parameter = 0;
       if (!number.consumeInteger(10, parameter) && parameter < kConstants)
@@ -220,6 +224,7 @@ private:
     return changes;
   }
 
+  const bool isKernel;
   llvm::StringMap<Parameters> origins;
 };
 
