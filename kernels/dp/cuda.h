@@ -11,6 +11,7 @@
 #define DP_DEVICE static __device__ __forceinline__
 #define DP_METHOD __device__ __forceinline__
 #define DP_UNROLL _Pragma("unroll")
+#define DP_NO_UNROLL _Pragma("unroll 1")
 // One block is named as the fewest of a multiprocessor: without it ptxas spills
 // to fit more of them.
 #define DP_KERNEL(threads)                                                     \

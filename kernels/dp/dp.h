@@ -61,6 +61,8 @@ struct Shared {
 //   DP_DEVICE, DP_METHOD     starts a function; a member function
 //   DP_UNROLL                unrolls the loop behind it whole, so that arrays
 //                            indexed in it stay in registers
+//   DP_NO_UNROLL             leaves the loop behind it as it is, where copies of
+//                            its body would only take registers
 //
 //   thread(), block()        of this thread in its block, of it in the grid
 //   num_threads()            of the block

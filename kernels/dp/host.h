@@ -11,6 +11,7 @@
 #define DP_DEVICE [[maybe_unused]] static inline
 #define DP_METHOD inline
 #define DP_UNROLL
+#define DP_NO_UNROLL
 
 #if defined(__SANITIZE_THREAD__)
 #define DP_CHECKED 1

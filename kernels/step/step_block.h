@@ -104,12 +104,13 @@ struct StepHeader {
 /// What the device says of one row.
 struct ResultRow {
   int token; ///< chosen; -1: no id may be chosen, or the slot had stopped
-  int count; ///< of candidates that were asked for; ids of -1 fill the list up
+  int count; ///< of candidates asked for; -1 where there are no more ids
   float largest, sum; ///< as in runtime/Support/Candidates.h
 };
 
 /// The result of a step, and behind it for each row, `rowBytes` apart: a
-/// ResultRow, int ids[candidates], float logits[candidates].
+/// ResultRow, int ids[candidates], float logits[candidates]; the lists are filled
+/// as far as the row's `count` goes.
 struct ResultHeader {
   unsigned epoch; ///< written last, with release at system scope
   int numRows, candidates, rowBytes;

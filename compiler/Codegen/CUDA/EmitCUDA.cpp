@@ -195,14 +195,15 @@ mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
     if (kernel.getModule() != part.getSymName())
       continue;
-    ClusterOp cluster = kernel.isBuiltin() ? ClusterOp() : kernel.getCluster();
-    if (!cluster || !hasEmitter(cluster)) {
+    if (!kernel.isBuiltin() && !hasEmitter(kernel.getCluster())) {
       missing +=
           formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
       continue;
     }
     FailureOr<CUDAKernel> printed =
-        emitCUDAKernel(cluster, kernel.getSymName());
+        kernel.isBuiltin()
+            ? emitCUDABuiltin(kernel)
+            : emitCUDAKernel(kernel.getCluster(), kernel.getSymName());
     if (failed(printed))
       return failure();
     kernels.push_back(std::move(*printed));

@@ -44,6 +44,11 @@ struct CUDAKernel {
 /// does not fit, or a layout is not the skeleton's.
 FailureOr<CUDAKernel> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
 
+/// The kernel of a builtin of the plan: parameters are its ports, and then those
+/// that kernels/step/step_block.h names. Emits an error and fails when a port is
+/// not one that step.h knows.
+FailureOr<CUDAKernel> emitCUDABuiltin(::mlir::plan::KernelOp kernel);
+
 /// Kernels as a program for NVRTC or a host compiler, with its includes.
 std::string joinProgram(ArrayRef<CUDAKernel> kernels);
 

@@ -80,7 +80,8 @@ struct Skeleton {
   FailureOr<KernelHead> (*print)(ClusterText &text);
 };
 
-extern const Skeleton kElementwise, kRowReduction, kRowSquares, kMatmul;
+extern const Skeleton kElementwise, kRowReduction, kRowSquares, kMatmul,
+    kRouting, kGrouping, kExperts, kGroupedExperts, kSelection;
 
 /// The skeleton for a cluster, or null.
 const Skeleton *findSkeleton(ClusterOp cluster);

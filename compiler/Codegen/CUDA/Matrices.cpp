@@ -32,7 +32,8 @@ FailureOr<std::string> mlir::mm1::cuda::matrixType(ClusterOp cluster,
 }
 
 LogicalResult mlir::mm1::cuda::printMatrices(ClusterText &text, StringRef tag,
-                                             ArrayRef<Value> weights) {
+                                             ArrayRef<Value> weights,
+                                             bool ofExperts) {
   auto weightType = cast<RankedTensorType>(weights.front().getType());
   FailureOr<std::string> type = matrixType(text.cluster, weightType);
   if (failed(type))
@@ -57,6 +58,12 @@ LogicalResult mlir::mm1::cuda::printMatrices(ClusterText &text, StringRef tag,
     hole.index("i");
   else
     hole.tag("int");
+  if (ofExperts) {
+    hole.index("expert");
+    if (weights.size() > 1)
+      address = "(" + address + ")";
+    address += formatv(" + expert * {0}::kElements", *type).str();
+  }
   hole.endWith("{" + address + "}");
   return success();
 }

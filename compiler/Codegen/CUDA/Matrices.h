@@ -11,7 +11,9 @@ namespace mlir::mm1::cuda {
 FailureOr<std::string> matrixType(ClusterOp cluster, RankedTensorType weight);
 
 /// The hole `matrix(tag, int i)`: inputs of the cluster, equal in type.
+/// \param ofExperts  they are [E, N, K], and the hole is
+///                   `matrix(tag, int i, int expert)`
 LogicalResult printMatrices(ClusterText &text, StringRef tag,
-                            ArrayRef<Value> weights);
+                            ArrayRef<Value> weights, bool ofExperts = false);
 
 } // namespace mlir::mm1::cuda

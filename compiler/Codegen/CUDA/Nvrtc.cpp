@@ -87,7 +87,8 @@ Expected<Nvrtc> Nvrtc::load(StringRef path) {
 }
 
 llvm::ArrayRef<const char *> Nvrtc::options() {
-  static const char *const all[] = {"--std=c++17", "--fmad=false",
+  static const char *const all[] = {"--std=c++20", "--fmad=false",
+                                    "--device-as-default-execution-space",
                                     "--ptxas-options=-v"};
   return all;
 }

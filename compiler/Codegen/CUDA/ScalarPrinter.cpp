@@ -223,6 +223,13 @@ Value ScalarPrinter::evaluate(Value value, const Place &place) {
 Value ScalarPrinter::make(Value value, const Place &place) {
   if (auto it = bound.find(value); it != bound.end())
     return it->second.scalar;
+  if (auto it = boundChoices.find(value); it != boundChoices.end()) {
+    Value choice =
+        tensorType(value).getRank() == 3 ? place.inner : place.column;
+    auto number = choice.getDefiningOp<arith::ConstantIndexOp>();
+    assert(number && "choices are read one by one");
+    return it->second[number.value()];
+  }
   Key where = key(value.getAsOpaquePointer(), place);
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     SmallVector<Value> &results = made[where];

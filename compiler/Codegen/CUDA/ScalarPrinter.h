@@ -64,6 +64,11 @@ public:
   void bind(Value value, Value scalar, bool isRounded = false) {
     bound[value] = {scalar, isRounded};
   }
+  /// The same of a value with a number for each choice, which are read one by
+  /// one: `scalars[j]` is that of choice j.
+  void bindChoices(Value value, ArrayRef<Value> scalars) {
+    boundChoices[value].assign(scalars.begin(), scalars.end());
+  }
   /// The reduction's results are made of this number of the row.
   void bindStat(RowReductionOpInterface reduction, Value stat) {
     stats[reduction] = stat;
@@ -111,6 +116,7 @@ private:
     bool isRounded = false;
   };
   DenseMap<Value, Bound> bound;
+  DenseMap<Value, SmallVector<Value>> boundChoices;
   DenseMap<Operation *, Value> stats;
   DenseMap<int64_t, Value> constants;
   std::map<Key, SmallVector<Value>> made; ///< results by op and place

@@ -9,6 +9,11 @@ static const Skeleton *const kSkeletons[] = {
     &kRowReduction,
     &kRowSquares,
     &kMatmul,
+    &kRouting,
+    &kGrouping,
+    &kExperts,
+    &kGroupedExperts,
+    &kSelection,
 };
 
 const Skeleton *mlir::mm1::cuda::findSkeleton(ClusterOp cluster) {

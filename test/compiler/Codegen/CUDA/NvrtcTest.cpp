@@ -55,7 +55,9 @@ TEST_P(NvrtcTest, CompilesEveryKernelWithoutSpills) {
     EXPECT_EQ(needs.spillBytes, 0) << kernel.first().str() << "\n"
                                    << program->log;
     EXPECT_GT(needs.registers, 0) << kernel.first().str();
-    EXPECT_LE(needs.registers, 168) << kernel.first().str() << "\n" << text;
+    // Experts of int8 hold the floats of eight chunks of weights.
+    int64_t most = kernel.first().contains("expert_linear") ? 232 : 168;
+    EXPECT_LE(needs.registers, most) << kernel.first().str() << "\n" << text;
   }
   EXPECT_EQ(llvm::StringRef(program->cubin).take_front(4), "\x7f"
                                                            "ELF");
