@@ -41,6 +41,14 @@ DP_DEVICE float *floats(dp::Shared shared) {
 
 DP_DEVICE constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
+/// The sum of `count` numbers of a row, one after the other.
+template <int count> DP_DEVICE float sum_of_parts(const float *row) {
+  float sum = dp::load(row);
+  for (int i = 1; i < count; ++i)
+    sum = sum + dp::load(row + i);
+  return sum;
+}
+
 /// Rows of activations are multiples of this many elements, and whoever writes
 /// a row writes zeros behind its columns (dialects/Plan/Layout.h).
 constexpr int kRowMultiple = 32;

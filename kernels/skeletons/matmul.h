@@ -8,9 +8,10 @@
 // rows of it makes a tile (warp_tile.h), whose lanes then finish a place each:
 // scales, epilogue, store.
 //
-// What stands in front of the products is made again by every task. A norm
-// wants a number of the whole row first: the block makes those of kGroupRows
-// rows, then multiplies them. Task 0 stores what others need of it.
+// What stands in front of the products is made again by every task. A norm in
+// front, or a factor of the row behind, wants a number of the whole row first:
+// the block makes those of kGroupRows rows, then multiplies them. Task 0 stores
+// what others need of the rows in front.
 //
 // Cluster
 //   kDepth, kRows, kWarps, kBlockColumns
@@ -26,8 +27,9 @@
 //                                       one number, rounded as if it was stored
 //   kIsReduced                          whether a norm is in front:
 //     reduced(row, column), accumulate(x, sum), finish(sum) -> stat
-//                                       as in row_reduction.h; without it stat
-//                                       is 0
+//                                       as in row_reduction.h
+//   kHasRowStats                        whether the row's number is simply
+//     row_stat(row) -> stat             there; without both stat is 0
 //   kStoresRows                         whether task 0 stores what is in front:
 //     store_row(row, column, stat), clear_row(row, column)
 //===----------------------------------------------------------------------===//
@@ -38,10 +40,11 @@
 
 namespace skeletons {
 
-/// Rows whose norms are made before they are multiplied.
-constexpr int kGroupRows = 16;
+/// Rows whose numbers are made before they are multiplied: so many that prefill
+/// does not read a block's weights often.
+constexpr int kGroupRows = 1024;
 
-/// Of clusters with a norm; others need none.
+/// Of clusters with kIsReduced or kHasRowStats; others need none.
 template <typename Cluster> DP_DEVICE constexpr int matmul_shared_bytes() {
   return (kGroupRows + RowSums<Cluster::kWarps, Cluster::kRows>::kPartials) *
          int(sizeof(float));
@@ -49,6 +52,15 @@ template <typename Cluster> DP_DEVICE constexpr int matmul_shared_bytes() {
 
 /// stats[r] for the rows [first, last), at most kGroupRows. All threads of the
 /// block must call it, and find the stats written.
+template <typename Cluster>
+DP_DEVICE void load_row_stats(const Cluster &cluster, int first, int last,
+                              float *stats) {
+  for (int row = first + dp::thread(); row < last; row += dp::num_threads())
+    stats[row - first] = cluster.row_stat(row);
+  dp::sync_block();
+}
+
+/// The same of a norm.
 template <typename Cluster>
 DP_DEVICE void make_row_stats(const Cluster &cluster, int first, int last,
                               float *stats, float *partials) {
@@ -83,7 +95,7 @@ DP_DEVICE void store_rows(const Cluster &cluster, int first, int last,
   constexpr int columns = Cluster::kDepth;
   for (int row = first; row < last; ++row) {
     float stat = 0.0f;
-    if constexpr (Cluster::kIsReduced)
+    if constexpr (Cluster::kIsReduced || Cluster::kHasRowStats)
       stat = stats[row - first];
     for (int column = dp::thread(); column < padded(columns);
          column += dp::num_threads()) {
@@ -96,7 +108,7 @@ DP_DEVICE void store_rows(const Cluster &cluster, int first, int last,
 }
 
 /// The columns of block `block` of a part, of rows [first, last).
-/// \param stats  of those rows; null unless Cluster::kIsReduced
+/// \param stats  of those rows; null when there are none
 template <typename Cluster, typename Part>
 DP_DEVICE void multiply_part(const Cluster &cluster, Part part, int block,
                              int first, int last, const float *stats) {
@@ -108,7 +120,7 @@ DP_DEVICE void multiply_part(const Cluster &cluster, Part part, int block,
                 "a panel's columns belong to one block");
   using Order = typename decltype(cluster.matrix(part, 0))::Order;
   auto statOf = [&](int row) {
-    if constexpr (Cluster::kIsReduced)
+    if constexpr (Cluster::kIsReduced || Cluster::kHasRowStats)
       return stats[row - first];
     else
       return 0.0f;
@@ -175,11 +187,14 @@ DP_DEVICE void matmul(const Cluster &cluster, int task, dp::Shared shared) {
     multiply_block<0>(cluster, task, first, last, stats);
   };
   const int rows = dp::tokens(cluster.dims);
-  if constexpr (Cluster::kIsReduced) {
+  if constexpr (Cluster::kIsReduced || Cluster::kHasRowStats) {
     float *stats = floats(shared), *partials = stats + kGroupRows;
     for (int first = 0; first < rows; first += kGroupRows) {
       const int last = dp::min(first + kGroupRows, rows);
-      make_row_stats(cluster, first, last, stats, partials);
+      if constexpr (Cluster::kIsReduced)
+        make_row_stats(cluster, first, last, stats, partials);
+      else
+        load_row_stats(cluster, first, last, stats);
       multiplyRows(first, last, stats);
       dp::sync_block(); // the stats have been read
     }

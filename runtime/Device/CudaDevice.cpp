@@ -241,6 +241,17 @@ Status CudaDevice::makeRing() {
 /// written before it is read.
 Status CudaDevice::writeInitial() {
   const Layout layout(*plan);
+  // Snapshots hold whole units: what no kernel wrote there is to be zero, not
+  // what another process left.
+  for (size_t i = 0; i < states.size(); ++i)
+    if (Status status =
+            gpu->check(driver.cuMemsetD8Async(states[i].get(), 0,
+                                              units(plan->states[i]) *
+                                                  plan->states[i].unitBytes,
+                                              gpu->stream()),
+                       "cuMemsetD8Async");
+        !status)
+      return status;
   // All ids may be chosen until somebody says otherwise.
   const Plan::Port &mask = *plan->input("vocabulary_mask");
   if (Status status =

@@ -54,7 +54,7 @@ Expected<CudaDriver> CudaDriver::open(const std::string &library) {
     int version = 0;
     Result result = driver.cuDriverGetVersion(&version);
     if (result != kSuccess)
-      return machineError(library + ": cuDriverGetVersion gives code " +
+      return machineError(library + ": cuDriverGetVersion: code " +
                           std::to_string(result) + kInstall);
     if (version < kNeededVersion)
       return machineError(library + ": this driver knows CUDA " +

@@ -81,6 +81,17 @@ enum Result : int {
   kUnknown = 999,
 };
 
+/// Whether all work on the GPU has ended with this, and every later call of the
+/// process says so.
+constexpr bool isFault(Result result) {
+  return (result >= kIllegalAddress && result <= kLaunchTimeout &&
+          result != kLaunchOutOfResources) ||
+         (result >= kContextIsDestroyed && result <= kTensorMemoryLeak) ||
+         result == kEccUncorrectable || result == kNvlinkUncorrectable ||
+         result == kContained || result == kMpsClientTerminated ||
+         result == kExternalDevice;
+}
+
 /// CUdevice_attribute.
 enum DeviceAttribute : int {
   kMaxThreadsPerBlock = 1,

@@ -195,7 +195,7 @@ Expected<CudaGraph> buildGraph(CudaContext &gpu, const Plan::Entry &entry,
     built.executable = {executable, cu.cuGraphExecDestroy};
     if (result == kSuccess)
       return built;
-    if (!startsEarly)
+    if (!startsEarly || isFault(result))
       return gpu.check(result, "cuGraphInstantiateWithParams").takeError();
     built.refusal = cu.describe(result);
     startsEarly = false;

@@ -288,16 +288,22 @@ Expected<LogitsView> CudaDevice::logits(uint32_t first, uint32_t count) {
     return usageError("logits asked for while a later step runs, which writes "
                       "its own");
   const Plan::Port &port = *plan->output("logits");
-  auto ticket =
-      read(logitRows.get(),
-           address(ArgKind::Arena, port.offset) + first * port.rowBytes,
-           count * port.rowBytes);
-  if (!ticket)
-    return ticket.takeError();
-  if (Status status = finish(*ticket); !status)
+  // Between rows may be bytes that nobody wrote.
+  const uint64_t rowBytes = plan->vocabSize * sizeof(float);
+  const bool isDense = rowBytes == port.rowBytes;
+  auto *to = static_cast<std::byte *>(logitRows.get());
+  const std::byte *from =
+      address(ArgKind::Arena, port.offset) + first * port.rowBytes;
+  for (uint32_t i = 0; i < (isDense ? 1 : count); ++i) {
+    auto ticket = read(to + i * rowBytes, from + i * port.rowBytes,
+                       isDense ? count * rowBytes : rowBytes);
+    if (!ticket)
+      return ticket.takeError();
+  }
+  if (Status status = finish(lastTicket); !status)
     return status.takeError();
   return LogitsView{static_cast<const float *>(logitRows.get()), count,
-                    uint32_t(plan->vocabSize), port.rowBytes / sizeof(float)};
+                    uint32_t(plan->vocabSize), size_t(plan->vocabSize)};
 }
 
 Status CudaDevice::runAlone(Program number, uint32_t step, uint32_t tokens,

@@ -49,11 +49,11 @@ public:
   };
   struct LoadOptions {
     uint64_t kvPages = 0; ///< of all sequences together; 0: as planned
+    /// Told now and then; false stops the load.
+    std::function<bool(const Progress &)> onProgress = {};
     /// Fill the weights with numbers of this seed (RandomWeights.h) instead of
     /// reading them.
     std::optional<uint64_t> randomWeights = std::nullopt;
-    /// Told now and then; false stops the load.
-    std::function<bool(const Progress &)> onProgress;
   };
 
   /// Bytes that a loaded plan takes.

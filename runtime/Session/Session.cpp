@@ -36,7 +36,7 @@ Status Session::load(const SessionOptions &options) {
                       ": has no weights (it was compiled with --no-weights); "
                       "mm1-run bench --random-weights 1 times it");
   if (Status status = machine->load(
-          model, {numPages, options.randomWeights, options.onProgress});
+          model, {numPages, options.onProgress, options.randomWeights});
       !status)
     return status;
   for (const Plan::Entry &entry : plan().entries) {

@@ -59,10 +59,10 @@ struct SessionOptions {
   /// Keys and values of so many tokens, of all sequences together, in whole
   /// pages; 0: as planned. Less than maxSequences() * maxContext() is fine.
   uint64_t kvTokens = 0;
+  /// Told while weights are loaded; false stops.
+  std::function<bool(const Device::Progress &)> onProgress = {};
   /// Weights are numbers of this seed, not those of the artifact: for timing.
   std::optional<uint64_t> randomWeights = std::nullopt;
-  /// Told while weights are loaded; false stops.
-  std::function<bool(const Device::Progress &)> onProgress;
 };
 
 class Session {

@@ -116,7 +116,10 @@ public:
   Bench(const BenchArguments &arguments) : arguments(arguments) {}
 
   Status run() {
-    auto loaded = loadModel(arguments.model, /*profiling=*/true);
+    // A GPU's launches have times of their own only one by one.
+    ModelArguments options = arguments.model;
+    options.device.cuda.stepByStep = arguments.launches;
+    auto loaded = loadModel(options, /*profiling=*/true);
     if (!loaded)
       return loaded.takeError();
     model = std::move(*loaded);

@@ -43,16 +43,17 @@ Expected<LoadedModel> loadModel(const ModelArguments &arguments,
     if (Status status = verifyWithProgress(*artifact); !status)
       return status.takeError();
   DeviceOptions options = arguments.device;
-  options.cpu.profiling = profiling;
+  options.cpu.profiling = options.cuda.profiling = profiling;
   auto device = createDevice(options, artifact->plan());
   if (!device)
     return device.takeError();
   double shown = 0;
   auto session = Session::create(std::move(*artifact), std::move(*device),
-                                 {arguments.kvTokens, arguments.randomWeights,
+                                 {arguments.kvTokens,
                                   [&](const Device::Progress &progress) {
                                     return showLoading(start, progress, shown);
-                                  }});
+                                  },
+                                  arguments.randomWeights});
   if (!session)
     return session.takeError();
   LoadedModel model{std::move(*session), secondsSince(start)};

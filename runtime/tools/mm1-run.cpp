@@ -39,6 +39,13 @@ static void addModel(CLI::App &app, ModelArguments &model) {
                                       {"copy", WeightPlacement::Copy},
                                       {"map", WeightPlacement::Map}})
               .description("auto, copy or map"));
+  CudaDevice::Options &cuda = model.device.cuda;
+  app.add_option("--gpu", cuda.gpu,
+                 "Number of the GPU to use, of those that this process sees")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--driver", cuda.library,
+                 "The CUDA driver to use instead of the system's, or of the "
+                 "emulated one: a path, or a name to search for");
   app.add_option("--kv-tokens", model.kvTokens,
                  "Keys and values of so many tokens, of all sequences "
                  "together; default what was planned")

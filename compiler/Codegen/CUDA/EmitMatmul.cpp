@@ -55,6 +55,8 @@ public:
 
 private:
   LogicalResult readParts();
+  void readRowSums();
+  void bindStat(ScalarPrinter &values, Value stat);
   LogicalResult readSchedule();
   void printSizes();
   LogicalResult printRows();
@@ -65,6 +67,7 @@ private:
   ClusterOp cluster;
   LinearOp linear;
   RowReductionOpInterface reduction; ///< null where nothing is normed
+  Value rowSums; ///< what norm_rows sums up; null where a norm is in front
 
   SmallVector<Part> parts;
   SmallVector<unsigned> frontResults; ///< made in front of the products
@@ -98,6 +101,22 @@ LogicalResult MatmulPrinter::readParts() {
     (of ? of->results : frontResults).push_back(i);
   }
   return success();
+}
+
+/// A sum over parts of the row is made once for each row, in the place of the
+/// number that a norm in front would have.
+void MatmulPrinter::readRowSums() {
+  for (NormRowsOp norm : cluster.getBody().front().getOps<NormRowsOp>())
+    if (!reduction && !rowSums && isa<BlockArgument>(norm.getSums()))
+      rowSums = norm.getSums();
+}
+
+/// Makes `values` know what `stat` is in a hole.
+void MatmulPrinter::bindStat(ScalarPrinter &values, Value stat) {
+  if (reduction)
+    values.bindStat(reduction, stat);
+  if (rowSums)
+    values.bindRowSum(rowSums, stat);
 }
 
 LogicalResult MatmulPrinter::readSchedule() {
@@ -147,6 +166,7 @@ void MatmulPrinter::printSizes() {
   text.constants("kProducts", products);
   text.flag("kIsMade", !isa<BlockArgument>(linear.getInput()));
   text.flag("kIsReduced", bool(reduction));
+  text.flag("kHasRowStats", bool(rowSums));
   text.flag("kStoresRows", !frontResults.empty());
 }
 
@@ -164,14 +184,18 @@ LogicalResult MatmulPrinter::printRows() {
   Hole hole(text, "activation", "float");
   Place place{hole.index("row"), {}, hole.index("column")};
   Value stat = hole.number("stat");
-  if (reduction)
-    hole.values.bindStat(reduction, stat);
+  bindStat(hole.values, stat);
   return hole.end(hole.values.evaluate(input, place));
 }
 
 LogicalResult MatmulPrinter::printFront() {
   if (reduction && failed(printReduction(text, reduction)))
     return failure();
+  if (rowSums) {
+    Hole hole(text, "row_stat", "float");
+    hole.index("row");
+    hole.endWith(hole.values.spellRowSum(rowSums, "row"));
+  }
   if (failed(printRows()))
     return failure();
   if (frontResults.empty())
@@ -179,8 +203,7 @@ LogicalResult MatmulPrinter::printFront() {
   Hole hole(text, "store_row");
   Place place{hole.index("row"), {}, hole.index("column")};
   Value stat = hole.number("stat");
-  if (reduction)
-    hole.values.bindStat(reduction, stat);
+  bindStat(hole.values, stat);
   for (unsigned result : frontResults)
     hole.store(result, place);
   if (failed(hole.end()))
@@ -212,8 +235,7 @@ LogicalResult MatmulPrinter::printPart(unsigned number) {
     hole.values.bind(linear->getResult(product), sum);
   }
   Value stat = hole.number("stat");
-  if (reduction)
-    hole.values.bindStat(reduction, stat);
+  bindStat(hole.values, stat);
   for (unsigned result : part.results)
     hole.store(result, place);
   if (failed(hole.end()))
@@ -223,6 +245,7 @@ LogicalResult MatmulPrinter::printPart(unsigned number) {
 }
 
 FailureOr<KernelHead> MatmulPrinter::print() {
+  readRowSums();
   if (failed(readParts()) || failed(readSchedule()))
     return failure();
   printSizes();
@@ -243,7 +266,7 @@ FailureOr<KernelHead> MatmulPrinter::print() {
               "for {3} rows at a time",
               tasks, warps * 32, blockColumns, rows),
       formatv("memory: {0} bytes of weights", bytes), warps * 32,
-      /*usesSharedMemory=*/bool(reduction)};
+      /*usesSharedMemory=*/reduction || rowSums};
 }
 
 FailureOr<KernelHead> print(ClusterText &text) {

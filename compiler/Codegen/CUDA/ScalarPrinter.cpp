@@ -3,6 +3,7 @@
 // where they are used, and the result of an mm1 op carries its name.
 //===---------------------------------------------------------------------===//
 #include "compiler/Codegen/CUDA/ScalarPrinter.h"
+#include "dialects/MM1/ScalarMath.h"
 #include "dialects/Plan/Layout.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -183,6 +184,36 @@ Value ScalarPrinter::load(BlockArgument argument, ArrayRef<Value> indices) {
   return value;
 }
 
+/// Stands for a number whose expression is text of ours.
+static constexpr StringLiteral kSpelling = "spelling";
+
+Value ScalarPrinter::sumOfRow(Value input, Value row) {
+  if (Value sum = rowSums.lookup(input))
+    return sum;
+  auto sum = UnrealizedConversionCastOp::create(builder, f32(), row);
+  sum->setAttr(kSpelling,
+               builder.getStringAttr(spellRowSum(input, expression(row))));
+  return sum.getResult(0);
+}
+
+/// NormRowsOp's body, with the sum over its parts as a loop.
+Value ScalarPrinter::normRows(NormRowsOp norm, const Place &place) {
+  Value factor =
+      buildInverseRms(builder, sumOfRow(norm.getSums(), place.row),
+                      norm.getWidth(), norm.getEps().convertToDouble());
+  return arith::MulFOp::create(builder, evaluate(norm.getInput(), place),
+                               factor);
+}
+
+std::string ScalarPrinter::spellRowSum(Value input, StringRef row) {
+  auto type = tensorType(input);
+  assert(type.getElementType().isF32() && "sums are f32");
+  return llvm::formatv("skeletons::sum_of_parts<{0}>({1} + {2})",
+                       type.getDimSize(1),
+                       inputName(cast<BlockArgument>(input).getArgNumber()),
+                       elementOffset(type, row, "", "0"));
+}
+
 Value ScalarPrinter::evaluateVector(Value value, Value at) {
   SmallVector<Value> &results =
       made[key(value.getAsOpaquePointer(), {at, {}, {}})];
@@ -250,7 +281,10 @@ Value ScalarPrinter::make(Value value, const Place &place) {
     return it->second[number];
   BodyReader reader(*this, op, place);
   SmallVector<Value> results;
-  if (Value stat = stats.lookup(op))
+  auto norm = dyn_cast<NormRowsOp>(op);
+  if (norm && isa<BlockArgument>(norm.getSums()))
+    results = {normRows(norm, place)};
+  else if (Value stat = stats.lookup(op))
     results =
         cast<RowReductionOpInterface>(op).buildApply(builder, reader, stat);
   else
@@ -338,6 +372,9 @@ FailureOr<std::string> ScalarPrinter::spell(Operation *op) {
                              expression(extract.getTensor()),
                              offset == "0" ? "" : " + " + offset)
             .str();
+      })
+      .Case([&](UnrealizedConversionCastOp cast) -> FailureOr<std::string> {
+        return cast->getAttrOfType<StringAttr>(kSpelling).str();
       })
       .Case([&](arith::AddFOp) { return infix("+"); })
       .Case([&](arith::SubFOp) { return infix("-"); })

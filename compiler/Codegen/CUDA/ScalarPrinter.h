@@ -74,6 +74,11 @@ public:
     stats[reduction] = stat;
   }
 
+  /// The sum of a row of an input is this number, for norm_rows.
+  void bindRowSum(Value input, Value sum) { rowSums[input] = sum; }
+  /// That sum as an expression: skeletons::sum_of_parts<4>(in3 + ...).
+  std::string spellRowSum(Value input, StringRef row);
+
   /// The value at a place, as f32, rounded to its type; i32 tensors give i32.
   Value evaluate(Value value, const Place &place);
   /// The same before it is rounded: for a store, which rounds.
@@ -104,6 +109,8 @@ private:
 
   std::string unique(StringRef name);
   Value load(BlockArgument argument, ArrayRef<Value> indices);
+  Value sumOfRow(Value input, Value row);
+  Value normRows(NormRowsOp norm, const Place &place);
   FailureOr<std::string> spell(Operation *op);
 
   ClusterOp cluster;
@@ -118,6 +125,7 @@ private:
   DenseMap<Value, Bound> bound;
   DenseMap<Value, SmallVector<Value>> boundChoices;
   DenseMap<Operation *, Value> stats;
+  DenseMap<Value, Value> rowSums;
   DenseMap<int64_t, Value> constants;
   std::map<Key, SmallVector<Value>> made; ///< results by op and place
   DenseMap<Value, Value> rounded;         ///< made values as bf16 has them

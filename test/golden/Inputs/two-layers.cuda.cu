@@ -2,7 +2,40 @@
 // kernels/skeletons; a task of the plan is a block.
 #include "dp/dp.h"
 #include "skeletons/elementwise.h"
+#include "skeletons/experts.h"
 #include "skeletons/matmul.h"
+#include "skeletons/selection.h"
+#include "skeletons/step.h"
+
+// begin_0
+// What    input ports, from the step block
+// Launch  grid 1, block 256
+// Bound   latency
+DP_KERNEL(256)
+begin_0(
+    dp::i32 *tokens,
+    dp::i32 *positions,
+    dp::i32 *starts,
+    dp::i32 *slots,
+    dp::i32 *pages,
+    dp::i32 *candidate_counts,
+    float *inverse_temperatures,
+    dp::i64 *dims, 
+    const mm1::StepHeader *block, 
+    mm1::SlotState *states) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  skeletons::begin(
+      {.tokens = tokens,
+       .positions = positions,
+       .starts = starts,
+       .slots = slots,
+       .pages = pages,
+       .candidate_counts = candidate_counts,
+       .inverse_temperatures = inverse_temperatures},
+      dims, block, states);
+}
+DP_EXPORT(begin_0)
 
 // rope_angles_0
 // What    out0 = rope_angles(in0, in1)#0
@@ -92,6 +125,7 @@ struct embedding_rms_norm_linear_silu_0_cluster {
   static constexpr int kProducts[] = {1, 1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = true;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = true;
 
   DP_METHOD float reduced(int row, int column) const {
@@ -210,7 +244,12 @@ struct scale_columns_sigmoid_gate_linear_norm_rows_residual_0_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = false;
+  static constexpr bool kHasRowStats = true;
   static constexpr bool kStoresRows = false;
+
+  DP_METHOD float row_stat(int row) const {
+    return skeletons::sum_of_parts<4>(in4 + dp::i64(row) * 32);
+  }
 
   DP_METHOD float activation(int row, int column, float stat) const {
     const float v0 = dp::to_float(dp::load(in0 + dp::i64(row) * 64 + column));
@@ -235,20 +274,13 @@ struct scale_columns_sigmoid_gate_linear_norm_rows_residual_0_cluster {
       const float (&sums)[1], float stat) const {
     const float v0 = dp::to_float(dp::load(in5 + dp::i64(row) * 32 + column));
     const float v1 = 1.4142135f * v0;
-    const float v2 = dp::load(in4 + dp::i64(row) * 32);
-    const float v3 = dp::load(in4 + dp::i64(row) * 32 + 1);
-    const float v4 = v2 + v3;
-    const float v5 = dp::load(in4 + dp::i64(row) * 32 + 2);
-    const float v6 = v4 + v5;
-    const float v7 = dp::load(in4 + dp::i64(row) * 32 + 3);
-    const float v8 = v6 + v7;
-    const float v9 = v8 / 64.0f;
-    const float v10 = v9 + 1e-06f;
-    const float v11 = dp::sqrt(v10);
-    const float v12 = 1.0f / v11;
-    const float norm_rows = sums[0] * v12;
-    const float v13 = 1.0f * norm_rows;
-    const float residual = v1 + v13;
+    const float v2 = stat / 64.0f;
+    const float v3 = v2 + 1e-06f;
+    const float v4 = dp::sqrt(v3);
+    const float v5 = 1.0f / v4;
+    const float norm_rows = sums[0] * v5;
+    const float v6 = 1.0f * norm_rows;
+    const float residual = v1 + v6;
     dp::store(out0 + dp::i64(row) * 32 + column, dp::convert<dp::bf16>(residual));
   }
 };
@@ -262,10 +294,12 @@ DP_KERNEL(256) scale_columns_sigmoid_gate_linear_norm_rows_residual_0(
     const dp::bf16 *in5,
     dp::bf16 *out0,
     const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::matmul_shared_bytes<scale_columns_sigmoid_gate_linear_norm_rows_residual_0_cluster>());
   dp::wait_grid();
   dp::trigger_grid();
   const scale_columns_sigmoid_gate_linear_norm_rows_residual_0_cluster cluster{in0, in1, in2, in3, in4, in5, out0, dims};
-  skeletons::matmul(cluster, dp::block(), {});
+  skeletons::matmul(cluster, dp::block(), shared);
 }
 DP_EXPORT(scale_columns_sigmoid_gate_linear_norm_rows_residual_0)
 
@@ -296,6 +330,7 @@ struct rms_norm_linear_0_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = true;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = true;
 
   DP_METHOD float reduced(int row, int column) const {
@@ -364,6 +399,166 @@ DP_KERNEL(256) rms_norm_linear_0(
 }
 DP_EXPORT(rms_norm_linear_0)
 
+// router_expert_linear_silu_mul_0
+// What    out0 = mul(silu(expert_linear(in1, router(in0)#0, in2, in3, in4, in5)#0), expert_linear(in1, router(in0)#0, in2, in3, in4, in5)#1)
+// Shapes  in0 [T, 2] f32
+//         in1 [T, 32] bf16
+//         in2 [2, 48, 32] i8 in swizzled tiles of 64 rows, fragment order
+//         in3 [2, 48, 32] i8 in swizzled tiles of 64 rows, fragment order
+//         in4 [2, 48] f32
+//         in5 [2, 48] f32
+//         out0 [T, 1, 48] bf16
+// Launch  grid T * 6, block 256: 8 columns of a choice a block, 4 a warp at a time
+// Bound   memory: the chosen experts' weights for every token
+struct router_expert_linear_silu_mul_0_cluster {
+  const float *in0;
+  const dp::bf16 *in1;
+  const dp::u8 *in2; // weight
+  const dp::u8 *in3; // weight
+  const float *in4; // weight
+  const float *in5; // weight
+  dp::bf16 *out0;
+  const dp::i64 *dims;
+
+  static constexpr int kDepth = 32;
+  static constexpr int kWarps = 8;
+  static constexpr int kBlockColumns = 8;
+  static constexpr int kParts = 1;
+  static constexpr int kColumns[] = {48};
+  static constexpr int kProducts[] = {2};
+  static constexpr bool kIsMade = false;
+  static constexpr bool kCombines = false;
+  static constexpr bool kRoutes = true;
+  static constexpr bool kStoresChoices = false;
+  static constexpr int kExperts = 2;
+  static constexpr int kChoices = 1;
+
+  DP_METHOD float logit(int row, int expert) const {
+    const float v0 = dp::load(in0 + dp::i64(row) * 32 + expert);
+    return v0;
+  }
+
+  DP_METHOD auto row(int row, int) const {
+    return in1 + dp::i64(row) * 32;
+  }
+
+  DP_METHOD skeletons::SwizzledMatrix<dp::u8, 48, 32, 64> matrix(
+      skeletons::Part<0>, int i, int expert) const {
+    return {(i == 0 ? in2 : in3) + expert * skeletons::SwizzledMatrix<dp::u8, 48, 32, 64>::kElements};
+  }
+
+  DP_METHOD void store(skeletons::Part<0>, int row, int choice, int column,
+      int expert, const float (&sums)[2]) const {
+    const float v0 = dp::load_weight(in4 + dp::i64(expert) * 64 + column);
+    const float expert_linear = sums[0] * v0;
+    const float v1 = dp::load_weight(in5 + dp::i64(expert) * 64 + column);
+    const float expert_linear_1 = sums[1] * v1;
+    const float v2 = -expert_linear;
+    const float v3 = dp::exp(v2);
+    const float v4 = 1.0f + v3;
+    const float v5 = 1.0f / v4;
+    const float silu = expert_linear * v5;
+    const float mul = silu * expert_linear_1;
+    dp::store(out0 + (dp::i64(row) * 1 + choice) * 64 + column, dp::convert<dp::bf16>(mul));
+  }
+
+  DP_METHOD void clear(skeletons::Part<0>, int row, int inner,
+      int column) const {
+    dp::store(out0 + (dp::i64(row) * 1 + inner) * 64 + column, dp::convert<dp::bf16>(0.0f));
+  }
+};
+
+DP_KERNEL(256) router_expert_linear_silu_mul_0(
+    const float *in0,
+    const dp::bf16 *in1,
+    const dp::u8 *__restrict__ in2,
+    const dp::u8 *__restrict__ in3,
+    const float *__restrict__ in4,
+    const float *__restrict__ in5,
+    dp::bf16 *out0,
+    const dp::i64 *dims) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  const router_expert_linear_silu_mul_0_cluster cluster{in0, in1, in2, in3, in4, in5, out0, dims};
+  skeletons::experts(cluster, dp::block(), {});
+}
+DP_EXPORT(router_expert_linear_silu_mul_0)
+
+// router_expert_linear_combine_residual_0
+// What    out0 = residual(in4, combine(expert_linear(in1, router(in0)#0, in2, in3), router(in0)#1))
+// Shapes  in0 [T, 2] f32
+//         in1 [T, 1, 48] bf16
+//         in2 [2, 32, 48] i8
+//         in3 [2, 32] f32
+//         in4 [T, 32] bf16
+//         out0 [T, 32] f32
+// Launch  grid T * 4, block 256: 8 columns of all choices a block, 4 a warp at a time
+// Bound   memory: the chosen experts' weights for every token
+struct router_expert_linear_combine_residual_0_cluster {
+  const float *in0;
+  const dp::bf16 *in1;
+  const dp::i8 *in2; // weight
+  const float *in3; // weight
+  const dp::bf16 *in4;
+  float *out0;
+  const dp::i64 *dims;
+
+  static constexpr int kDepth = 48;
+  static constexpr int kWarps = 8;
+  static constexpr int kBlockColumns = 8;
+  static constexpr int kParts = 1;
+  static constexpr int kColumns[] = {32};
+  static constexpr int kProducts[] = {1};
+  static constexpr bool kIsMade = false;
+  static constexpr bool kCombines = true;
+  static constexpr bool kRoutes = true;
+  static constexpr bool kStoresChoices = false;
+  static constexpr int kExperts = 2;
+  static constexpr int kChoices = 1;
+
+  DP_METHOD float logit(int row, int expert) const {
+    const float v0 = dp::load(in0 + dp::i64(row) * 32 + expert);
+    return v0;
+  }
+
+  DP_METHOD auto row(int row, int choice) const {
+    return in1 + (dp::i64(row) * 1 + choice) * 64;
+  }
+
+  DP_METHOD skeletons::PaddedMatrix<dp::i8, 32, 48, 64> matrix(
+      skeletons::Part<0>, int, int expert) const {
+    return {in2 + expert * skeletons::PaddedMatrix<dp::i8, 32, 48, 64>::kElements};
+  }
+
+  DP_METHOD void store(skeletons::Part<0>, int row, int column,
+      const skeletons::Choice<1> &choice, const float (&sums)[1][1]) const {
+    const float v0 = dp::load_weight(in3 + dp::i64(choice.ids[0]) * 32 + column);
+    const float expert_linear = sums[0][0] * v0;
+    const float v1 = dp::to_float(dp::load(in4 + dp::i64(row) * 32 + column));
+    const float v2 = 1.4142135f * v1;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(expert_linear));
+    const float combine = choice.weights[0] * rounded;
+    const float v3 = 1.0f * combine;
+    const float residual = v2 + v3;
+    dp::store(out0 + dp::i64(row) * 32 + column, residual);
+  }
+};
+
+DP_KERNEL(256) router_expert_linear_combine_residual_0(
+    const float *in0,
+    const dp::bf16 *in1,
+    const dp::i8 *__restrict__ in2,
+    const float *__restrict__ in3,
+    const dp::bf16 *in4,
+    float *out0,
+    const dp::i64 *dims) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  const router_expert_linear_combine_residual_0_cluster cluster{in0, in1, in2, in3, in4, out0, dims};
+  skeletons::experts(cluster, dp::block(), {});
+}
+DP_EXPORT(router_expert_linear_combine_residual_0)
+
 // rms_norm_linear_1
 // What    out0 = rms_norm(in0, in1)
 //         out1 = linear(rms_norm(in0, in1), in2, in3, in4)#0
@@ -401,6 +596,7 @@ struct rms_norm_linear_1_cluster {
   static constexpr int kProducts[] = {1, 1, 1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = true;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = true;
 
   DP_METHOD float reduced(int row, int column) const {
@@ -513,6 +709,7 @@ struct linear_residual_0_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = false;
   static constexpr bool kIsReduced = false;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = false;
 
   DP_METHOD auto row(int row) const {
@@ -547,6 +744,81 @@ DP_KERNEL(256) linear_residual_0(
 }
 DP_EXPORT(linear_residual_0)
 
+// router_expert_linear_combine_residual_1
+// What    out0 = residual(in4, combine(expert_linear(in1, router(in0)#0, in2, in3), router(in0)#1))
+// Shapes  in0 [T, 2] f32
+//         in1 [T, 1, 48] bf16
+//         in2 [2, 32, 48] i8
+//         in3 [2, 32] f32
+//         in4 [T, 32] bf16
+//         out0 [T, 32] bf16
+// Launch  grid T * 4, block 256: 8 columns of all choices a block, 4 a warp at a time
+// Bound   memory: the chosen experts' weights for every token
+struct router_expert_linear_combine_residual_1_cluster {
+  const float *in0;
+  const dp::bf16 *in1;
+  const dp::i8 *in2; // weight
+  const float *in3; // weight
+  const dp::bf16 *in4;
+  dp::bf16 *out0;
+  const dp::i64 *dims;
+
+  static constexpr int kDepth = 48;
+  static constexpr int kWarps = 8;
+  static constexpr int kBlockColumns = 8;
+  static constexpr int kParts = 1;
+  static constexpr int kColumns[] = {32};
+  static constexpr int kProducts[] = {1};
+  static constexpr bool kIsMade = false;
+  static constexpr bool kCombines = true;
+  static constexpr bool kRoutes = true;
+  static constexpr bool kStoresChoices = false;
+  static constexpr int kExperts = 2;
+  static constexpr int kChoices = 1;
+
+  DP_METHOD float logit(int row, int expert) const {
+    const float v0 = dp::load(in0 + dp::i64(row) * 32 + expert);
+    return v0;
+  }
+
+  DP_METHOD auto row(int row, int choice) const {
+    return in1 + (dp::i64(row) * 1 + choice) * 64;
+  }
+
+  DP_METHOD skeletons::PaddedMatrix<dp::i8, 32, 48, 64> matrix(
+      skeletons::Part<0>, int, int expert) const {
+    return {in2 + expert * skeletons::PaddedMatrix<dp::i8, 32, 48, 64>::kElements};
+  }
+
+  DP_METHOD void store(skeletons::Part<0>, int row, int column,
+      const skeletons::Choice<1> &choice, const float (&sums)[1][1]) const {
+    const float v0 = dp::load_weight(in3 + dp::i64(choice.ids[0]) * 32 + column);
+    const float expert_linear = sums[0][0] * v0;
+    const float v1 = dp::to_float(dp::load(in4 + dp::i64(row) * 32 + column));
+    const float v2 = 1.4142135f * v1;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(expert_linear));
+    const float combine = choice.weights[0] * rounded;
+    const float v3 = 1.0f * combine;
+    const float residual = v2 + v3;
+    dp::store(out0 + dp::i64(row) * 32 + column, dp::convert<dp::bf16>(residual));
+  }
+};
+
+DP_KERNEL(256) router_expert_linear_combine_residual_1(
+    const float *in0,
+    const dp::bf16 *in1,
+    const dp::i8 *__restrict__ in2,
+    const float *__restrict__ in3,
+    const dp::bf16 *in4,
+    dp::bf16 *out0,
+    const dp::i64 *dims) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  const router_expert_linear_combine_residual_1_cluster cluster{in0, in1, in2, in3, in4, out0, dims};
+  skeletons::experts(cluster, dp::block(), {});
+}
+DP_EXPORT(router_expert_linear_combine_residual_1)
+
 // rms_norm_linear_2
 // What    out0 = linear(rms_norm(in0, in1), in2)
 // Shapes  in0 [T, 32] bf16
@@ -571,6 +843,7 @@ struct rms_norm_linear_2_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = true;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = false;
 
   DP_METHOD float reduced(int row, int column) const {
@@ -626,28 +899,172 @@ DP_KERNEL(256) rms_norm_linear_2(
 }
 DP_EXPORT(rms_norm_linear_2)
 
-// @begin_0: no CUDA emitter yet
+// top_candidates_0
+// What    out0 = top_candidates(in0, in1, in2, in3)#0
+//         out1 = top_candidates(in0, in1, in2, in3)#1
+//         out2 = top_candidates(in0, in1, in2, in3)#2
+// Shapes  in0 [T, 96] f32
+//         in1 [3] i32
+//         in2 [T] i32
+//         in3 [T] f32
+//         out0 [T, 64] f32
+//         out1 [T, 64] i32
+//         out2 [T, 2] f32
+// Launch  grid T, block 256: a thread does every 256th column
+// Bound   memory: each row twice
+struct top_candidates_0_cluster {
+  const float *in0;
+  const dp::i32 *in1;
+  const dp::i32 *in2;
+  const float *in3;
+  float *out0;
+  dp::i32 *out1;
+  float *out2;
+  const dp::i64 *dims;
+
+  static constexpr int kPer = 1;
+  static constexpr int kWarps = 8;
+  static constexpr int kColumns = 96;
+  static constexpr int kCandidates = 64;
+
+  DP_METHOD float logit(int row, int id) const {
+    const float v0 = dp::load(in0 + dp::i64(row) * 96 + id);
+    return v0;
+  }
+
+  DP_METHOD dp::u32 mask(int word) const {
+    const dp::i32 v0 = dp::load(in1 + word);
+    return v0;
+  }
+
+  DP_METHOD int count(int row) const {
+    const dp::i32 v0 = dp::load(in2 + row);
+    return v0;
+  }
+
+  DP_METHOD float inverse_temperature(int row) const {
+    const float v0 = dp::load(in3 + row);
+    return v0;
+  }
+
+  DP_METHOD void store_candidate(int row, int place, int id, float logit) const {
+    dp::store(out0 + dp::i64(row) * 64 + place, logit);
+    dp::store(out1 + dp::i64(row) * 64 + place, id);
+  }
+
+  DP_METHOD void store_sums(int row, float largest, float sum) const {
+    dp::store(out2 + dp::i64(row) * 32, largest);
+    dp::store(out2 + dp::i64(row) * 32 + 1, sum);
+  }
+
+  DP_METHOD void clear_sums(int row, int column) const {
+    dp::store(out2 + dp::i64(row) * 32 + column, 0.0f);
+  }
+};
+
+DP_KERNEL(256) top_candidates_0(
+    const float *in0,
+    const dp::i32 *in1,
+    const dp::i32 *in2,
+    const float *in3,
+    float *out0,
+    dp::i32 *out1,
+    float *out2,
+    const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::selection_shared_bytes<top_candidates_0_cluster>());
+  dp::wait_grid();
+  dp::trigger_grid();
+  const top_candidates_0_cluster cluster{in0, in1, in2, in3, out0, out1, out2, dims};
+  skeletons::selection(cluster, dp::block(), shared);
+}
+DP_EXPORT(top_candidates_0)
+
+// publish_0
+// What    the step's candidates, for the host
+// Launch  grid 1, block 256
+// Bound   latency
+DP_KERNEL(256)
+publish_0(
+    const dp::i32 *candidate_counts,
+    const float *candidate_values,
+    const dp::i32 *candidate_ids,
+    const float *candidate_sums,
+    const dp::i64 *dims, 
+    const mm1::StepHeader *block, 
+    mm1::SlotState *states, 
+    mm1::ResultHeader *result) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  skeletons::publish<64>(
+      {.candidate_counts = candidate_counts,
+       .candidate_ids = candidate_ids,
+       .candidate_values = candidate_values,
+       .candidate_sums = candidate_sums,
+       .ids_stride = 64,
+       .values_stride = 64,
+       .sums_stride = 32},
+      block, states, result);
+}
+DP_EXPORT(publish_0)
+
+// begin_1
+// What    input ports, from the step block
+// Launch  grid 1, block 256
+// Bound   latency
+DP_KERNEL(256)
+begin_1(
+    dp::i32 *tokens,
+    dp::i32 *positions,
+    dp::i32 *starts,
+    dp::i32 *slots,
+    dp::i32 *pages,
+    dp::i64 *dims, 
+    const mm1::StepHeader *block, 
+    mm1::SlotState *states) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  skeletons::begin(
+      {.tokens = tokens,
+       .positions = positions,
+       .starts = starts,
+       .slots = slots,
+       .pages = pages},
+      dims, block, states);
+}
+DP_EXPORT(begin_1)
 
 // @lightning_attention_sum_squares_0: no CUDA emitter yet
 
-// @router_expert_linear_silu_mul_0: no CUDA emitter yet
-
-// @router_expert_linear_combine_residual_0: no CUDA emitter yet
-
 // @rope_cache_append_softmax_attention_0: no CUDA emitter yet
-
-// @router_expert_linear_combine_residual_1: no CUDA emitter yet
-
-// @top_candidates_0: no CUDA emitter yet
-
-// @publish_0: no CUDA emitter yet
-
-// @begin_1: no CUDA emitter yet
 
 // Made by mm1c. The words are those of kernels/dp, the loops those of
 // kernels/skeletons; a task of the plan is a block.
 #include "dp/dp.h"
 #include "skeletons/matmul.h"
+#include "skeletons/step.h"
+
+// begin_2
+// What    input ports, from the step block
+// Launch  grid 1, block 256
+// Bound   latency
+DP_KERNEL(256)
+begin_2(
+    dp::i32 *rows,
+    dp::i32 *candidate_counts,
+    float *inverse_temperatures,
+    dp::i64 *dims, 
+    const mm1::StepHeader *block, 
+    mm1::SlotState *states) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  skeletons::begin(
+      {.rows = rows,
+       .candidate_counts = candidate_counts,
+       .inverse_temperatures = inverse_temperatures},
+      dims, block, states);
+}
+DP_EXPORT(begin_2)
 
 // gather_rows_rms_norm_linear_0
 // What    out0 = linear(rms_norm(gather_rows(in0, in1), in2), in3)
@@ -675,6 +1092,7 @@ struct gather_rows_rms_norm_linear_0_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = true;
   static constexpr bool kIsReduced = true;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = false;
 
   DP_METHOD float reduced(int row, int column) const {
@@ -738,5 +1156,3 @@ DP_EXPORT(gather_rows_rms_norm_linear_0)
 // @rope_cache_append_0: no CUDA emitter yet
 
 // @rope_softmax_attention_0: no CUDA emitter yet
-
-// @begin_2: no CUDA emitter yet

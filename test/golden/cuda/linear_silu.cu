@@ -20,6 +20,7 @@ struct kernel_cluster {
   static constexpr int kProducts[] = {1};
   static constexpr bool kIsMade = false;
   static constexpr bool kIsReduced = false;
+  static constexpr bool kHasRowStats = false;
   static constexpr bool kStoresRows = false;
 
   DP_METHOD auto row(int row) const {

@@ -157,7 +157,7 @@ std::unique_ptr<fb::EntryT> makeHead(uint32_t rows, uint32_t sequences) {
 
 } // namespace
 
-TinyArtifact::TinyArtifact() {
+TinyArtifact::TinyArtifact() : kernelsFile(MM1_TINY_KERNELS) {
   plan.version = kPlanVersion;
   plan.pp = plan.ep = plan.tp = 1;
   plan.vocab_size = kVocab;
@@ -257,7 +257,7 @@ const std::string &TinyArtifact::write() {
   std::vector<std::byte> bytes = planBytes();
   writeAll(root + "/plan.bin",
            {reinterpret_cast<const char *>(bytes.data()), bytes.size()});
-  writeAll(root + "/" + kernelsPath(), readAll(MM1_TINY_KERNELS));
+  writeAll(root + "/" + kernelsPath(), readAll(kernelsFile));
   for (const auto &[path, text] : moreFiles) {
     fs::create_directories(fs::path(root + "/" + path).parent_path());
     writeAll(root + "/" + path, text);

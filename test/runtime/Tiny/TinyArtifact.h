@@ -32,11 +32,17 @@ public:
   /// The manifest's fields for the files as write() makes them.
   nlohmann::ordered_json manifestFields();
 
+  /// Makes it one for a GPU: kernels of TinyCuda.cu as a host module, and a
+  /// cubin that describes them and has no code, so that only an emulated driver
+  /// runs it. `architecture` is "sm_90a" or "sm_80".
+  void makeCuda(const std::string &architecture = "sm_90a");
+
   fb::PlanT plan;
   nlohmann::ordered_json extra; ///< merged over the manifest's fields
   bool hashesTensors =
       false; ///< one hash per tensor instead of one for the weights' file
   std::string level = "x86-64-v3";
+  std::string kernelsFile; ///< copied to kernels/cpu-LEVEL.so
   std::map<std::string, std::string> moreFiles; ///< by path in the artifact
 
 private:

@@ -61,36 +61,55 @@ inline Emitted emitText(llvm::StringRef source) {
   return emitted;
 }
 
-/// The program of the model in `folder` (its config.json is enough).
-inline std::string emitModel(const std::string &folder, llvm::StringRef target,
-                             ComputeType compute, llvm::StringRef scheme) {
+/// The plan of the model in `folder` (its config.json is enough); null when
+/// something failed, which is reported.
+inline OwningOpRef<ModuleOp>
+planModel(MLIRContext &context, const std::string &folder,
+          llvm::StringRef target, ComputeType compute, llvm::StringRef scheme,
+          PipelineOptions options = {}) {
   auto config = ::mm1::ModelConfig::load(folder + "/config.json");
   if (!config) {
     ADD_FAILURE() << config.error().message;
-    return "";
+    return nullptr;
   }
   auto checkpoint = ::mm1::Checkpoint::openMetadata(folder, *config);
   if (!checkpoint) {
     ADD_FAILURE() << checkpoint.error().message;
-    return "";
+    return nullptr;
   }
-  MLIRContext context;
-  loadDialects(context);
   FailureOr<OwningOpRef<ModuleOp>> module =
       importModel(context, *checkpoint, {compute});
-  PipelineOptions options;
   options.target = target.str();
   options.scheme = scheme.str();
   PassManager passes(&context);
   buildPipeline(passes, options, Stage::Plan);
   if (failed(module) || failed(passes.run(**module))) {
     ADD_FAILURE() << "the passes fail";
-    return "";
+    return nullptr;
   }
-  FailureOr<std::string> text = emitCUDAModule(
-      *(*module)->getOps<::mlir::plan::KernelModuleOp>().begin());
-  EXPECT_TRUE(succeeded(text));
-  return succeeded(text) ? *text : "";
+  return std::move(*module);
+}
+
+/// The programs of the model's modules of kernels.
+inline std::vector<std::string> emitModel(const std::string &folder,
+                                          llvm::StringRef target,
+                                          ComputeType compute,
+                                          llvm::StringRef scheme,
+                                          PipelineOptions options = {}) {
+  MLIRContext context;
+  loadDialects(context);
+  OwningOpRef<ModuleOp> module =
+      planModel(context, folder, target, compute, scheme, options);
+  std::vector<std::string> programs;
+  if (!module)
+    return programs;
+  for (auto part : module->getOps<::mlir::plan::KernelModuleOp>()) {
+    FailureOr<std::string> text = emitCUDAModule(part);
+    EXPECT_TRUE(succeeded(text));
+    if (succeeded(text))
+      programs.push_back(*text);
+  }
+  return programs;
 }
 
 } // namespace mlir::mm1::cuda::test

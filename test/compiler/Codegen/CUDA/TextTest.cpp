@@ -118,24 +118,35 @@ TEST(CudaText, RegionDecidesTheText) {
 }
 
 TEST(CudaText, SpeaksOnlyDp) {
-  std::string text =
+  auto programs =
       emitModel(std::string(MM1_SOURCE_DIR) + "/test/data/goldens/base",
                 "sm_80", ComputeType::BF16, "none");
-  ASSERT_NE(text.find("DP_KERNEL("), std::string::npos);
-  EXPECT_FALSE(std::regex_search(
-      text,
-      std::regex("threadIdx|blockIdx|__shared__|__global__|__shfl|asm|__sync")))
-      << text;
+  ASSERT_FALSE(programs.empty());
+  for (const std::string &text : programs) {
+    EXPECT_NE(text.find("DP_KERNEL("), std::string::npos);
+    EXPECT_FALSE(std::regex_search(
+        text,
+        std::regex(
+            "threadIdx|blockIdx|__shared__|__global__|__shfl|asm|__sync")))
+        << text;
+  }
 }
 
-// Kinds of clusters without an emitter are named, and the others go on.
-TEST(CudaText, NamesWhatIsNotEmitted) {
-  std::string text =
-      emitModel(std::string(MM1_SOURCE_DIR) + "/test/data/goldens/base",
-                "sm_90a", ComputeType::BF16, "none");
-  EXPECT_NE(
-      text.find("// @lightning_attention_sum_squares_0: no CUDA emitter yet\n"),
-      std::string::npos);
+// No cluster that plans form is without a skeleton for long: one that nothing
+// forms is refused by name.
+TEST(CudaText, NamesWhatNoSkeletonAccepts) {
+  Emitted emitted = emitText(R"(
+    func.func @f(%x: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+      %y = mm1.cluster collective (%x) schedule {per = 1, tasks = 1, unit = "tokens"} : (tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+      ^bb0(%a: tensor<?x64xbf16>):
+        %0 = mm1.all_reduce %a ranks = 2 : tensor<?x64xbf16>
+        mm1.yield %0 : tensor<?x64xbf16>
+      }
+      return %y : tensor<?x64xbf16>
+    })");
+  EXPECT_NE(emitted.error.find("has no CUDA skeleton that accepts it"),
+            std::string::npos)
+      << emitted.error;
 }
 
 //===-------------------------------- Refusals ------------------------------===//
