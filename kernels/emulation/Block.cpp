@@ -332,6 +332,8 @@ unsigned char *Block::sharedMemory(int bytes, Site at) {
 }
 
 unsigned char *Block::sharedBegin() {
+  if (shared.empty())
+    return nullptr;
   auto address = reinterpret_cast<uintptr_t>(shared.data()) + kGuardBytes;
   return shared.data() + kGuardBytes + (-address & 127);
 }
