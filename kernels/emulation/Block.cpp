@@ -46,6 +46,8 @@ Block::Block(LaunchContext &launch, int index)
 
 Block::~Block() {
   // Those that never returned are left where they stand.
+  if (hasEnded())
+    return;
   for (Warp &warp : warps)
     for (Fiber *fiber : warp.fibers)
       if (fiber) {
