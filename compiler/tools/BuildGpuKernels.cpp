@@ -3,6 +3,7 @@
 
 #include "compiler/Codegen/CUDA/BuildHostModule.h"
 #include "compiler/Codegen/CUDA/EmitCUDA.h"
+#include "compiler/Codegen/CUDA/LintProgram.h"
 #include "dialects/Plan/Plan.h"
 
 #include <cstdio>
@@ -107,6 +108,9 @@ Expected<GpuKernels> buildGpuKernels(mlir::ModuleOp plan,
     if (llvm::Error bad =
             cuda::checkResources(one.program, program.text, kernels.arch))
       return inputError(llvm::toString(std::move(bad)));
+    else if (llvm::Error broken =
+                 cuda::lintProgram(program.text, one.program.ptx))
+      return internalError(llvm::toString(std::move(broken)));
 
   cuda::HostBuildOptions host;
   host.compiler = arguments.hostCompiler;

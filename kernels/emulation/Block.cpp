@@ -46,6 +46,8 @@ Block::Block(LaunchContext &launch, int index)
 
 Block::~Block() {
   // Those that never returned are left where they stand.
+  if (hasEnded())
+    return;
   for (Warp &warp : warps)
     for (Fiber *fiber : warp.fibers)
       if (fiber) {
@@ -332,6 +334,8 @@ unsigned char *Block::sharedMemory(int bytes, Site at) {
 }
 
 unsigned char *Block::sharedBegin() {
+  if (shared.empty())
+    return nullptr;
   auto address = reinterpret_cast<uintptr_t>(shared.data()) + kGuardBytes;
   return shared.data() + kGuardBytes + (-address & 127);
 }

@@ -10,7 +10,6 @@ using namespace mm1::emulation;
 /// The host, before all pieces.
 static constexpr uint32_t kHostInstance = 1;
 static constexpr uint32_t kMostInstances = 1u << 23;
-static constexpr size_t kMostReports = 100;
 
 static Mark hostMark() { return {0, 3, kHostInstance, 0, 0}; }
 
@@ -26,8 +25,8 @@ std::string mm1::emulation::printSite(Site at) {
 }
 
 void Shadow::reportLine(const std::string &line) {
-  if (numFindings++ < kMostReports)
-    report(line);
+  ++numFindings;
+  report(line);
 }
 
 //===---------------------------------- Memory ------------------------------===//
@@ -63,8 +62,10 @@ void Shadow::removeBlock(const void *begin) {
 Shadow::Block *Shadow::find(uintptr_t at) {
   if (lastBlock && at - lastBlock->begin < lastBlock->bytes)
     return lastBlock;
+  if (!isInRange(at))
+    return nullptr;
   auto it = blocks.upper_bound(at);
-  if (!isInRange(at) || it == blocks.begin())
+  if (it == blocks.begin())
     return nullptr;
   Block &block = std::prev(it)->second;
   lastBlock = &block; // the nearest below, for the message too
@@ -213,7 +214,10 @@ void Shadow::reportRace(const char *what, Mark mine, Mark other, size_t bytes,
     line += "; the thread is before its wait_grid";
   else if (!other.isNone() && otherPiece != order.piece)
     line += "; nothing orders the two";
-  reportLine(line + order.describeLastWord());
+  // A bug shows in many places at once; three of them will do.
+  ++numFindings;
+  if (sameFindings[{order.piece, otherPiece, what}]++ < 3)
+    report(line + order.describeLastWord());
 }
 
 const std::string *Shadow::access(ThreadOrder &order, uint32_t agent,

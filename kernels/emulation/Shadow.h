@@ -38,6 +38,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace mm1::emulation {
@@ -108,7 +109,7 @@ public:
   /// An access of a piece that is no kernel.
   void access(PieceId piece, const void *p, size_t bytes, Access access);
 
-  /// How many findings were reported.
+  /// How many findings there were; of those that are alike three are reported.
   size_t numReports() const { return numFindings; }
 
   //===------------------- For the threads of a kernel --------------------===//
@@ -138,7 +139,6 @@ public:
   Released &released(const void *p) { return releases[p]; }
   const Piece &piece(PieceId id) const { return pieces[id]; }
   PieceId pieceOf(uint32_t instance) const { return instances[instance].piece; }
-  void reportLine(const std::string &line);
 
 private:
   static constexpr size_t kPageBytes = 4096, kPageCells = kPageBytes / 2;
@@ -161,6 +161,7 @@ private:
     size_t bytes;
   };
 
+  void reportLine(const std::string &line);
   Block *find(uintptr_t at);
   bool isInRange(uintptr_t at) const;
   bool isBehind(const Mark &mark, const ThreadOrder &order, uint32_t agent);
@@ -173,6 +174,8 @@ private:
 
   Report report;
   size_t numFindings = 0;
+  /// How often a piece did this with what another one did.
+  std::map<std::tuple<PieceId, PieceId, const char *>, size_t> sameFindings;
   std::vector<Range> ranges;
   std::map<uintptr_t, Block> blocks;
   Block *lastBlock = nullptr;

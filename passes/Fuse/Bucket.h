@@ -23,8 +23,11 @@ struct Bucket {
   StringRef entry; ///< decode, prefill or head
   int64_t tokens, sequences;
 
-  /// Each sequence has one token, so no row needs another row of the batch.
-  bool hasOneTokenEach() const { return tokens == sequences; }
+  /// Each sequence has one token, so no row needs another row of the batch. A
+  /// prefill step may have room for as many sequences, and one that fills it.
+  bool hasOneTokenEach() const {
+    return tokens == sequences && entry != "prefill";
+  }
 
   /// The bucket of an entry function; an error on it when it has none. A
   /// function that is no entry is taken as one token of one sequence.

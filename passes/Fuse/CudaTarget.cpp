@@ -146,6 +146,12 @@ private:
   static bool hasFewRows(const ClusterView &cluster) {
     return cluster.bucket().tokens <= kFewRows;
   }
+  /// Whether what stands in front of it is made at the place where it is loaded,
+  /// and nowhere else.
+  static bool loadsRows(AnchorOpInterface main) {
+    return main.getAnchorKind() == AnchorKind::Attention ||
+           main.getAnchorKind() == AnchorKind::CacheAppend;
+  }
   /// Whether each of its blocks would make what stands in front of it again.
   static bool repeatsWhatIsInFront(AnchorOpInterface main) {
     return main && (main.getAnchorKind() == AnchorKind::Matmul ||
@@ -162,8 +168,7 @@ private:
                             "' and would be made again by every block, for " +
                             Twine(cluster.bucket().tokens) + " rows each");
     for (Value result : op->getResults()) {
-      if (cluster.isStored(result) && main &&
-          main.getAnchorKind() == AnchorKind::Attention &&
+      if (cluster.isStored(result) && main && loadsRows(main) &&
           !isa<StateUpdateOpInterface>(op))
         return refuse(op, "it cannot be stored: the kernel of '" +
                               main->getName().getStringRef() +
@@ -283,6 +288,14 @@ bool isGrouped(AnchorOpInterface main) {
   return experts && experts.getOrder();
 }
 
+/// Query heads of an attention's KV head.
+int64_t queryHeads(AnchorOpInterface attention) {
+  Operation *op = attention.getOperation();
+  auto q = cast<RankedTensorType>(op->getOperand(0).getType()),
+       pool = cast<RankedTensorType>(op->getOperand(1).getType());
+  return q.getDimSize(1) / pool.getDimSize(4) / pool.getDimSize(2);
+}
+
 /// Blocks that make the same columns: of ungrouped experts one for each choice,
 /// unless something sums the choices up.
 int64_t blockCopies(const ClusterView &cluster, AnchorOpInterface main) {
@@ -326,19 +339,22 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
     choice.tasks = processors;
     break;
   case AnchorKind::Recurrence: {
-    constexpr int64_t kStepChannels = 32, kChunkChannels = 64;
+    constexpr int64_t kStepChannels = 32, kStepRows = 8, kChunkChannels = 64;
     auto state = cast<RankedTensorType>(
         main->getOperand(cast<StateUpdateOpInterface>(main.getOperation())
                              .getStateUpdates()
                              .front()
                              .operand)
             .getType());
-    int64_t channels =
-        cluster.bucket().hasOneTokenEach() ? kStepChannels : kChunkChannels;
+    bool isStep = cluster.bucket().hasOneTokenEach();
+    int64_t size = state.getDimSize(3),
+            channels = isStep ? kStepChannels : kChunkChannels;
     choice.unit = GridUnit::Sequences;
-    choice.set(knob::kChunk, facts().chunkTokens);
-    choice.tasks =
-        main.getRowParts() * llvm::divideCeil(state.getDimSize(3), channels);
+    choice.set(knob::kChunk, isStep ? 1 : facts().chunkTokens);
+    choice.tasks = main.getRowParts() * llvm::divideCeil(size, channels);
+    if (isStep) // a warp for each stretch of k channels
+      choice.set(knob::kWarps,
+                 std::min(kWarps, int64_t(llvm::divideCeil(size, kStepRows))));
     break;
   }
   case AnchorKind::CacheAppend:
@@ -349,14 +365,20 @@ ScheduleChoice CudaTarget::schedule(const ClusterView &cluster) const {
     // A block for each span.
     choice.tasks =
         main.getRowParts() * std::min(main.getReadParts(), facts().spanTasks);
-    if (!cluster.bucket().hasOneTokenEach())
+    // A warp for each query head of a token.
+    if (cluster.bucket().hasOneTokenEach())
+      choice.set(knob::kWarps, std::min(kWarps, queryHeads(main)));
+    else
       choice.set(knob::kPer, facts().queryTokens);
     break;
   case AnchorKind::SpanMerge: {
-    // Warps take spans in turn, and are merged in order.
-    constexpr int64_t kMergeWarps = 32;
+    // A thread for each channel.
+    auto merge = cast<MergePartialsOp>(main.getOperation());
+    auto out = cast<RankedTensorType>(merge.getOut().getType());
+    int64_t channels = out.getDimSize(1) / merge.getHeads();
     choice.tasks = main.getRowParts();
-    choice.set(knob::kWarps, kMergeWarps);
+    choice.set(knob::kWarps,
+               std::min(kWarps, int64_t(llvm::divideCeil(channels, 32))));
     break;
   }
   case AnchorKind::Routing:

@@ -75,7 +75,8 @@ private:
         return refuse(cluster, fitting)
                << ", where '" << name << "' is no number from 1 to "
                << kMostOfAKnob;
-      if (name == knob::kChunk && failed(verifyChunk(cluster, value.getInt())))
+      if (name == knob::kChunk &&
+          failed(verifyChunk(cluster, value.getInt(), bucket)))
         return failure();
       fitting.set(name, value.getInt());
     }
@@ -91,8 +92,12 @@ private:
     return success();
   }
 
-  /// Chunks decide the order of sums: no entry may have others.
-  LogicalResult verifyChunk(ClusterOp cluster, int64_t chunk) {
+  /// Chunks decide the order of sums: no entry may have others, except that one
+  /// with one token of each sequence may take them one by one.
+  LogicalResult verifyChunk(ClusterOp cluster, int64_t chunk,
+                            const Bucket &bucket) {
+    if (chunk == 1 && bucket.hasOneTokenEach())
+      return success();
     if (!chunkOfAll)
       chunkOfAll = chunk;
     if (chunk == *chunkOfAll)

@@ -148,10 +148,6 @@ static void printWrapper(raw_ostream &os, StringRef symbol,
 
 //===---------------------------------- Kernels -----------------------------===//
 
-bool mlir::mm1::cuda::hasEmitter(ClusterOp cluster) {
-  return findSkeleton(cluster) != nullptr;
-}
-
 FailureOr<CUDAKernel> mlir::mm1::cuda::emitCUDAKernel(ClusterOp cluster,
                                                       StringRef symbol) {
   if (!cluster.getScheduleAttr())
@@ -190,16 +186,10 @@ std::string mlir::mm1::cuda::joinProgram(ArrayRef<CUDAKernel> kernels) {
 FailureOr<std::string>
 mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
   SmallVector<CUDAKernel> kernels;
-  std::string missing;
   auto plan = part->getParentOfType<ModuleOp>();
   for (auto kernel : plan.getOps<::mlir::plan::KernelOp>()) {
     if (kernel.getModule() != part.getSymName())
       continue;
-    if (!kernel.isBuiltin() && !hasEmitter(kernel.getCluster())) {
-      missing +=
-          formatv("\n// @{0}: no CUDA emitter yet\n", kernel.getSymName());
-      continue;
-    }
     FailureOr<CUDAKernel> printed =
         kernel.isBuiltin()
             ? emitCUDABuiltin(kernel)
@@ -208,7 +198,7 @@ mlir::mm1::cuda::emitCUDAModule(::mlir::plan::KernelModuleOp part) {
       return failure();
     kernels.push_back(std::move(*printed));
   }
-  return joinProgram(kernels) + missing;
+  return joinProgram(kernels);
 }
 
 //===------------------------------- ClusterText ----------------------------===//

@@ -27,9 +27,6 @@
 
 namespace mlir::mm1::cuda {
 
-/// Whether there is a skeleton for the cluster.
-bool hasEmitter(ClusterOp cluster);
-
 /// The text of a kernel, and the skeleton's header that it needs.
 struct CUDAKernel {
   std::string text;
@@ -52,9 +49,8 @@ FailureOr<CUDAKernel> emitCUDABuiltin(::mlir::plan::KernelOp kernel);
 /// Kernels as a program for NVRTC or a host compiler, with its includes.
 std::string joinProgram(ArrayRef<CUDAKernel> kernels);
 
-/// The kernels of one module of the plan, as one program. A kernel whose form the
-/// target takes, but for which there is no skeleton, leaves a line
-/// `// @lightning_0: no CUDA emitter yet`. Fails like emitCUDAKernel.
+/// The kernels of one module of the plan, as one program. Fails like
+/// emitCUDAKernel.
 FailureOr<std::string> emitCUDAModule(::mlir::plan::KernelModuleOp part);
 
 } // namespace mlir::mm1::cuda

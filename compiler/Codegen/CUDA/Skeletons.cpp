@@ -1,5 +1,6 @@
 //===- Skeletons.cpp - All ways to make kernels, the preferred first -----===//
 #include "compiler/Codegen/CUDA/Emitters.h"
+#include "compiler/Codegen/CUDA/Stateful.h"
 
 using namespace mlir::mm1;
 using namespace mlir::mm1::cuda;
@@ -14,6 +15,11 @@ static const Skeleton *const kSkeletons[] = {
     &kExperts,
     &kGroupedExperts,
     &kSelection,
+    &kLightningAttention,
+    &kCacheAppend,
+    &kAttention,
+    &kAttentionPartials,
+    &kMergePartials,
 };
 
 const Skeleton *mlir::mm1::cuda::findSkeleton(ClusterOp cluster) {

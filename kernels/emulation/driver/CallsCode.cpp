@@ -1,5 +1,6 @@
 //===- CallsCode.cpp - Cubins, kernels, and what stands for their code ----===//
 #include "kernels/emulation/driver/HostBuild.h"
+#include "kernels/emulation/driver/Launch.h"
 #include "kernels/emulation/driver/Machine.h"
 
 using namespace mm1::emulated;

@@ -14,9 +14,6 @@
 
 namespace mm1::emulated {
 
-/// Dynamic shared memory of a block without cuKernelSetAttribute.
-inline constexpr uint32_t kSharedWithoutAsking = 48 << 10;
-
 /// The bytes of the image at `code`, whose length the API does not tell: as
 /// many as its header announces, or as can be read.
 std::vector<std::byte> readImage(const void *code);

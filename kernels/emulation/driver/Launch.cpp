@@ -1,6 +1,5 @@
 //===- Launch.cpp - cuLaunchKernelEx and what a launch may ask for --------===//
 #include "kernels/emulation/driver/Launch.h"
-#include "kernels/emulation/driver/HostBuild.h"
 #include "kernels/emulation/driver/Machine.h"
 #include "kernels/emulation/driver/Schedule.h"
 

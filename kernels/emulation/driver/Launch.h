@@ -7,6 +7,9 @@ namespace mm1::emulated {
 
 class Call;
 
+/// Dynamic shared memory of a block without cuKernelSetAttribute.
+inline constexpr uint32_t kSharedWithoutAsking = 48 << 10;
+
 /// What cuLaunchKernelEx and a kernel node have in common.
 struct LaunchRequest {
   cuda::KernelHandle *kernel;

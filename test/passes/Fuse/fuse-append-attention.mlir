@@ -14,6 +14,10 @@
 // CHECK-LABEL: func.func @prefill_16
 //       CHECK:   mm1.cluster cache_append(
 //       CHECK:   mm1.cluster attention(
+// Room for as many sequences as tokens, but one may have them all.
+// CHECK-LABEL: func.func @prefill_2
+//       CHECK:   mm1.cluster cache_append(
+//       CHECK:   mm1.cluster attention(
 mm1.state kv_pages @kv : tensor<?x2x2x64x16xbf16>
 func.func @decode_2(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %r: tensor<?x4xf32>, %v: tensor<?xi32>, %p: tensor<?x?xi32>)
     -> tensor<?x64xbf16> attributes {mm1.entry = "decode", mm1.tokens = 2 : i64, mm1.sequences = 2 : i64} {
@@ -29,6 +33,16 @@ func.func @decode_2(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %r: tensor<?x4
 }
 func.func @prefill_16(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?xi32>, %p: tensor<?x?xi32>)
     -> tensor<?x64xbf16> attributes {mm1.entry = "prefill", mm1.tokens = 16 : i64, mm1.sequences = 2 : i64} {
+  %c = mm1.load_state @kv : tensor<?x2x2x64x16xbf16>
+  %d = mm1.cache_append %k, %k, %c batch(%v, %v, %v, %p)
+      : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>
+  mm1.store_state %d, @kv : tensor<?x2x2x64x16xbf16>
+  %o = mm1.softmax_attention %q, %d batch(%v, %v, %v, %p) scale = 0.25
+      : (tensor<?x64xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x64xbf16>
+  return %o : tensor<?x64xbf16>
+}
+func.func @prefill_2(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?xi32>, %p: tensor<?x?xi32>)
+    -> tensor<?x64xbf16> attributes {mm1.entry = "prefill", mm1.tokens = 2 : i64, mm1.sequences = 2 : i64} {
   %c = mm1.load_state @kv : tensor<?x2x2x64x16xbf16>
   %d = mm1.cache_append %k, %k, %c batch(%v, %v, %v, %p)
       : (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x2x2x64x16xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x2x2x64x16xbf16>

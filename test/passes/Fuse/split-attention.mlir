@@ -64,10 +64,10 @@
 //       CPU-KERNELS:   mm1.cluster attention({{.*}} schedule {grain = 1 : i64, per = 1 : i64, tasks = 6 : i64, unit = "tokens"}
 //       CPU-KERNELS:   mm1.cluster span_merge({{.*}} schedule {per = 1 : i64, tasks = 4 : i64, unit = "tokens"}
 // GPU-KERNELS-LABEL: func.func @decode_2
-//       GPU-KERNELS:   mm1.cluster cache_append, attention({{.*}} schedule {per = 1 : i64, tasks = 64 : i64, unit = "tokens", warps = 8 : i64}
+//       GPU-KERNELS:   mm1.cluster cache_append, attention({{.*}} schedule {per = 1 : i64, tasks = 64 : i64, unit = "tokens", warps = 2 : i64}
 //       GPU-KERNELS:     mm1.cache_append
 //       GPU-KERNELS:     mm1.attention_partials
-//       GPU-KERNELS:   mm1.cluster span_merge({{.*}} schedule {per = 1 : i64, tasks = 4 : i64, unit = "tokens", warps = 32 : i64}
+//       GPU-KERNELS:   mm1.cluster span_merge({{.*}} schedule {per = 1 : i64, tasks = 4 : i64, unit = "tokens", warps = 1 : i64}
 //   GPU-KERNELS-NOT:   mm1.cluster
 //       GPU-KERNELS: func.func @prefill_16
 mm1.state kv_pages @kv : tensor<?x2x2x64x16xbf16>

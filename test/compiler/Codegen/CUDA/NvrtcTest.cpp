@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "CudaHarness.h"
 
+#include "compiler/Codegen/CUDA/LintProgram.h"
+
 #include <cstdlib>
 
 using namespace mlir::mm1;
@@ -53,6 +55,8 @@ void expectGood(const Nvrtc &nvrtc, const std::string &text, const char *arch) {
     int64_t most = kernel.first().contains("expert_linear") ? 232 : 168;
     EXPECT_LE(needs.registers, most) << kernel.first().str() << "\n" << text;
   }
+  if (llvm::Error error = lintProgram(text, program->ptx))
+    ADD_FAILURE() << llvm::toString(std::move(error)) << text;
   EXPECT_EQ(llvm::StringRef(program->cubin).take_front(4), "\x7f"
                                                            "ELF");
 }

@@ -39,6 +39,19 @@ TEST_P(EveryOrder, RunsAGraphAgainAndAgain) {
   EXPECT_REPORTS("");
 }
 
+/// A launch of a graph is behind its last one, in whatever stream that was.
+TEST_P(EveryOrder, OrdersLaunchesOfOneGraph) {
+  GraphExec exec;
+  ASSERT_DRIVER(chainGraph(true, "scale", &exec));
+  ASSERT_DRIVER(cu.cuGraphLaunch(exec, gpu.a));
+  ASSERT_DRIVER(cu.cuGraphLaunch(exec, gpu.b));
+  ASSERT_DRIVER(controls().cuCtxSynchronize());
+  ASSERT_DRIVER(cu.cuMemcpyDtoHAsync(out, x, kCount * sizeof(float), gpu.a));
+  ASSERT_DRIVER(cu.cuStreamSynchronize(gpu.a));
+  EXPECT_TRUE(isRight(64));
+  EXPECT_REPORTS("");
+}
+
 TEST_P(EveryOrder, CapturesAGraph) {
   const Controls &more = controls();
   ASSERT_DRIVER(more.cuStreamBeginCapture(gpu.a, kCaptureThreadLocal));
