@@ -332,6 +332,16 @@ DP_ACCESS_HOOKS(16)
 #undef DP_ACCESS_HOOKS
 #undef DP_ACCESS_HOOK
 
+// Of copies and fills that a compiler made out of loops and structs.
+DP_HOOK void __tsan_read_range(const void *p, unsigned long bytes) {
+  dp::host::engine->access(p, bytes, mm1::emulation::Access::Read,
+                           __builtin_return_address(0));
+}
+DP_HOOK void __tsan_write_range(const void *p, unsigned long bytes) {
+  dp::host::engine->access(p, bytes, mm1::emulation::Access::Write,
+                           __builtin_return_address(0));
+}
+
 DP_HOOK void __tsan_init() {}
 DP_HOOK void __tsan_func_entry(void *) {}
 DP_HOOK void __tsan_func_exit() {}

@@ -51,7 +51,7 @@ emulation::PieceId beginPiece(Machine &m, const std::string &name,
   return m.shadow.begin({name, moment, order.start, order.waited, device});
 }
 
-/// What a GPU would answer to what the engine found.
+/// What a GPU would answer to what the engine found; that says it in words.
 Result codeOf(const std::string &error) {
   if (error.find("out of bounds") != std::string::npos)
     return kIllegalAddress;

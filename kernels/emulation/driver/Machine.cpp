@@ -154,27 +154,6 @@ int Machine::maxSharedOptIn() const {
   }
 }
 
-bool isSticky(Result result) {
-  switch (int(result)) {
-  case kEccUncorrectable:
-  case kNvlinkUncorrectable:
-  case kIllegalAddress:
-  case kLaunchTimeout:
-  case kAssert:
-  case kHardwareStackError:
-  case kIllegalInstruction:
-  case kMisalignedAddress:
-  case kInvalidAddressSpace:
-  case kInvalidPc:
-  case kLaunchFailed:
-  case kTensorMemoryLeak:
-  case kMpsClientTerminated:
-    return true;
-  default:
-    return false;
-  }
-}
-
 ContextHandle *currentContext() {
   return current.generation == machine().generation ? current.context : nullptr;
 }
@@ -192,7 +171,7 @@ Call::Call(const char *name, Needs needs)
       (m.injectFunction.empty() || m.injectFunction == name) &&
       --m.injectIn == 0) {
     result = m.injectCode;
-    if (isSticky(result) && context)
+    if (cuda::isFault(result) && context)
       context->sticky = result;
     return;
   }

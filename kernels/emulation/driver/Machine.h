@@ -82,9 +82,6 @@ Machine &machine();
 void resetMachine(const mm1_emulated_config &config);
 std::recursive_mutex &machineLock();
 
-/// Codes after which a context answers nothing else.
-bool isSticky(cuda::Result result);
-
 /// The context that is current in this thread, or null.
 cuda::ContextHandle *currentContext();
 void setCurrentContext(cuda::ContextHandle *context);

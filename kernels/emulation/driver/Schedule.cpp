@@ -25,7 +25,7 @@ bool canStart(const StreamHandle &stream) {
   return true;
 }
 
-/// A piece that is no kernel: behind everything in front of it.
+/// An ordinary piece is behind everything in front of it.
 Order plainOrder(StreamHandle &stream, const Piece &piece) {
   Clock start = stream.all;
   join(start, piece.given);
@@ -272,8 +272,10 @@ void stopFlights() {
   }
 }
 
+/// Spun: all that is under way waits for memory that somebody has to write.
 enum class Step { Ran, Spun, Nothing };
 
+/// Runs one piece of work, whichever config.order says.
 Step step() {
   Machine &m = machine();
   struct Choice {
@@ -308,6 +310,7 @@ Step step() {
     stopFlights();
   return Step::Spun;
 }
+
 /// What piece uses [address, address + bytes), or nothing.
 std::string useOf(const Piece &piece, uintptr_t address, size_t bytes) {
   auto meets = [&](uintptr_t from, size_t size) {

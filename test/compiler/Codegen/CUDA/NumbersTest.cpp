@@ -170,6 +170,92 @@ TEST(Numbers, Int8WeightsThatDoNotFillTheirTiles) {
 }
 TEST(Numbers, Int8WeightsInRows) { checkInt8(30, 600, Matrix::Rows); }
 
+//===------------------------ Norm and linears in one kernel ----------------===//
+
+// y = gate(norm(x), g) and two linears of it, of widths of their own: in one
+// kernel, whose blocks all make y again, and in two. Everything has the same
+// bits, also where 24 rows are more than a block's tile.
+TEST(Numbers, WhatIsMadeInFrontHasTheBitsOfAKernelOfItsOwn) {
+  constexpr const char *kTypes = R"(
+    !x = tensor<?x300xbf16>
+    !n = tensor<300xbf16, #mm1.padded<multiple = 32>>
+    !u = tensor<70x300xbf16, #mm1.swizzled<rows = 64, order = natural>>
+    !v = tensor<30x300xbf16, #mm1.swizzled<rows = 64, order = natural>>
+    !a = tensor<?x70xf32>
+    !b = tensor<?x30xf32>)";
+  HostKernel together(kTypes + std::string(R"(
+    func.func @f(%x: !x, %g: !x, %n: !n, %u: !u, %v: !v) -> (!x, !a, !b) {
+      %y:3 = mm1.cluster row_reduction, matmul (%x, %g, %n, %u, %v) schedule {columns = 16, per = 1, rows = 8, tasks = 7, unit = "one", warps = 4}
+          : (!x, !x, !n, !u, !v) -> (!x, !a, !b) {
+      ^bb0(%0: !x, %1: !x, %2: !n, %3: !u, %4: !v):
+        %5 = mm1.rms_norm %0, %2 eps = 1.0e-5 : (!x, !n) -> !x
+        %6 = mm1.sigmoid_gate %5, %1 : !x
+        %7:2 = mm1.linear %6 weights(%3, %4) : (!x, !u, !v) -> (!a, !b)
+        mm1.yield %6, %7#0, %7#1 : !x, !a, !b
+      }
+      return %y#0, %y#1, %y#2 : !x, !a, !b
+    })"));
+  HostKernel front(kTypes + std::string(R"(
+    func.func @f(%x: !x, %g: !x, %n: !n) -> !x {
+      %y = mm1.cluster row_reduction (%x, %g, %n) schedule {per = 1, tasks = 1, unit = "tokens", warps = 8}
+          : (!x, !x, !n) -> !x {
+      ^bb0(%0: !x, %1: !x, %2: !n):
+        %3 = mm1.rms_norm %0, %2 eps = 1.0e-5 : (!x, !n) -> !x
+        %4 = mm1.sigmoid_gate %3, %1 : !x
+        mm1.yield %4 : !x
+      }
+      return %y : !x
+    })"));
+  HostKernel linears(kTypes + std::string(R"(
+    func.func @f(%x: !x, %u: !u, %v: !v) -> (!a, !b) {
+      %y:2 = mm1.cluster matmul (%x, %u, %v) schedule {columns = 128, per = 1, rows = 5, tasks = 2, unit = "one", warps = 3}
+          : (!x, !u, !v) -> (!a, !b) {
+      ^bb0(%0: !x, %1: !u, %2: !v):
+        %3:2 = mm1.linear %0 weights(%1, %2) : (!x, !u, !v) -> (!a, !b)
+        mm1.yield %3#0, %3#1 : !a, !b
+      }
+      return %y#0, %y#1 : !a, !b
+    })"));
+  const int64_t tokens = 24;
+  Rows x(Element::BF16, tokens, 300), gate(Element::BF16, tokens, 300);
+  x.randomise(21);
+  gate.randomise(22);
+  Buffer norm(Element::BF16, 320);
+  for (int64_t i = 0; i < 320; ++i)
+    norm.set(i, i < 300 ? 1.0 + 0.01 * double(i % 50) : 0.0);
+  Matrix u(Element::BF16, 70, 300, 23), v(Element::BF16, 30, 300, 24);
+  auto outputs = [&](int64_t columns, Element element) {
+    return Rows(element, tokens, columns);
+  };
+  Rows y = outputs(300, Element::BF16), a = outputs(70, Element::F32),
+       b = outputs(30, Element::F32), y2 = outputs(300, Element::BF16),
+       a2 = outputs(70, Element::F32), b2 = outputs(30, Element::F32);
+  together.run({x.buffer.data(), gate.buffer.data(), norm.data(),
+                u.buffer.data(), v.buffer.data(), y.buffer.data(),
+                a.buffer.data(), b.buffer.data()},
+               7, tokens);
+  front.run(
+      {x.buffer.data(), gate.buffer.data(), norm.data(), y2.buffer.data()},
+      tokens, tokens);
+  linears.run({y2.buffer.data(), u.buffer.data(), v.buffer.data(),
+               a2.buffer.data(), b2.buffer.data()},
+              2, tokens);
+  auto same = [](const Rows &one, const Rows &other) {
+    one.expectNear([&](int64_t r, int64_t c) { return other.at(r, c); }, 0.0);
+  };
+  same(y, y2);
+  same(a, a2);
+  same(b, b2);
+  a.expectNear(
+      [&](int64_t r, int64_t c) {
+        double sum = 0;
+        for (int64_t k = 0; k < 300; ++k)
+          sum += y.at(r, k) * u.at(c, k);
+        return sum;
+      },
+      1e-5);
+}
+
 //===------------------------- Row reductions, elementwise ------------------===//
 
 TEST(Numbers, NormWithPrologueAndTwoResults) {
@@ -210,6 +296,36 @@ TEST(Numbers, NormWithPrologueAndTwoResults) {
         return y / (1 + std::exp(-b.at(r, c)));
       },
       1e-5);
+}
+
+TEST(Numbers, NormBitsDependOnNoWarps) {
+  const int64_t columns = 1000, tokens = 3;
+  Rows x(Element::F32, tokens, columns), first(Element::F32, tokens, columns);
+  x.randomise(41);
+  Buffer weight(Element::F32, 1024);
+  for (int64_t i = 0; i < 1024; ++i)
+    weight.set(i, i < columns ? 1.0 : 0.0);
+  for (int warps : {8, 4, 2, 1}) {
+    HostKernel kernel(formatv(R"(
+    !x = tensor<?x1000xf32>
+    !n = tensor<1000xf32, #mm1.padded<multiple = 32>>
+    func.func @f(%x: !x, %n: !n) -> !x {{
+      %y = mm1.cluster row_reduction (%x, %n) schedule {{per = 1, tasks = 1, unit = "tokens", warps = {0}}
+          : (!x, !n) -> !x {{
+      ^bb0(%0: !x, %1: !n):
+        %2 = mm1.rms_norm %0, %1 eps = 1.0e-5 : (!x, !n) -> !x
+        mm1.yield %2 : !x
+      }
+      return %y : !x
+    })",
+                              warps));
+    Rows y(Element::F32, tokens, columns);
+    kernel.run({x.buffer.data(), weight.data(),
+                warps == 8 ? first.buffer.data() : y.buffer.data()},
+               tokens, tokens);
+    if (warps < 8)
+      y.expectNear([&](int64_t r, int64_t c) { return first.at(r, c); }, 0.0);
+  }
 }
 
 TEST(Numbers, RopeWithItsAngles) {
@@ -302,6 +418,37 @@ TEST(Numbers, CombineOfEmbeddedRows) {
         return sum;
       },
       1.0 / 256);
+}
+
+// A warp a stretch; each other result is stored too.
+TEST(Numbers, SumsOfSquaresOfStretches) {
+  const int64_t tokens = 4;
+  HostKernel kernel(R"(
+    !x = tensor<?x120xf32>
+    !s = tensor<?x3xf32>
+    func.func @f(%x: !x) -> (!x, !s) {
+      %y:2 = mm1.cluster row_reduction (%x) schedule {per = 2, tasks = 1, unit = "tokens", warps = 2}
+          : (!x) -> (!x, !s) {
+      ^bb0(%a: !x):
+        %0 = mm1.silu %a : !x
+        %1 = mm1.sum_squares %0 : !x -> !s
+        mm1.yield %0, %1 : !x, !s
+      }
+      return %y#0, %y#1 : !x, !s
+    })");
+  Rows x(Element::F32, tokens, 120), y(Element::F32, tokens, 120),
+      sums(Element::F32, tokens, 3);
+  x.randomise(31);
+  kernel.run({x.buffer.data(), y.buffer.data(), sums.buffer.data()}, 2, tokens);
+  y.expectNear([&](int64_t r, int64_t c) { return silu(x.at(r, c)); }, 1e-6);
+  sums.expectNear(
+      [&](int64_t r, int64_t p) {
+        double sum = 0;
+        for (int64_t i = 0; i < 40; ++i)
+          sum += std::pow(silu(x.at(r, 40 * p + i)), 2);
+        return sum;
+      },
+      1e-5);
 }
 
 } // namespace

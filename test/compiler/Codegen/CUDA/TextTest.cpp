@@ -102,6 +102,94 @@ TEST(CudaText, Rope) {
     })");
 }
 
+// A norm that every block makes again, and two widths behind it.
+TEST(CudaText, RmsNormTwoLinears) {
+  expectGolden("rms_norm_two_linears", R"(
+    !x = tensor<?x96xf32>
+    !u = tensor<?x96xbf16>
+    !n = tensor<96xbf16, #mm1.padded<multiple = 32>>
+    !w = tensor<192x96xbf16, #mm1.swizzled<rows = 64, order = natural>>
+    !v = tensor<64x96xbf16, #mm1.swizzled<rows = 64, order = natural>>
+    !h = tensor<?x192xf32>
+    !p = tensor<?x192xbf16>
+    !q = tensor<?x64xbf16>
+    func.func @f(%x: !x, %n: !n, %w: !w, %v: !v) -> (!u, !p, !q) {
+      %y:3 = mm1.cluster row_reduction, matmul (%x, %n, %w, %v) schedule {columns = 32, per = 1, rows = 8, tasks = 8, unit = "one", warps = 8}
+          : (!x, !n, !w, !v) -> (!u, !p, !q) {
+      ^bb0(%0: !x, %1: !n, %2: !w, %3: !v):
+        %4 = mm1.rms_norm %0, %1 eps = 1.0e-5 : (!x, !n) -> !u
+        %5:2 = mm1.linear %4 weights(%2, %3) : (!u, !w, !v) -> (!h, !q)
+        %6 = mm1.silu %5#0 : (!h) -> !p
+        mm1.yield %4, %6, %5#1 : !u, !p, !q
+      }
+      return %y#0, %y#1, %y#2 : !u, !p, !q
+    })");
+}
+
+// A gate in front, a factor of the row behind.
+TEST(CudaText, GateLinearNormRows) {
+  expectGolden("gate_linear_norm_rows", R"(
+    !x = tensor<?x64xbf16>
+    !w = tensor<96x64xbf16, #mm1.swizzled<rows = 64, order = natural>>
+    !s = tensor<?x4xf32>
+    !h = tensor<?x96xf32>
+    !y = tensor<?x96xbf16>
+    func.func @f(%x: !x, %g: !x, %w: !w, %s: !s, %r: !y) -> !y {
+      %y = mm1.cluster matmul (%x, %g, %w, %s, %r) schedule {columns = 16, per = 1, rows = 8, tasks = 6, unit = "one", warps = 8}
+          : (!x, !x, !w, !s, !y) -> !y {
+      ^bb0(%0: !x, %1: !x, %2: !w, %3: !s, %4: !y):
+        %5 = mm1.sigmoid_gate %0, %1 : !x
+        %6 = mm1.linear %5 weights(%2) : (!x, !w) -> !h
+        %7 = mm1.norm_rows %6, %3 width = 64 eps = 1.0e-6 : (!h, !s) -> !h
+        %8 = mm1.residual %4, %7 alpha = 3.5 beta = 1.0 : (!y, !h) -> !y
+        mm1.yield %8 : !y
+      }
+      return %y : !y
+    })");
+}
+
+// Results of two shapes, one with padding.
+TEST(CudaText, CombineAndSilu) {
+  expectGolden("combine_and_silu", R"(
+    !x = tensor<?x2x40xbf16>
+    !w = tensor<?x2xf32>
+    !y = tensor<?x40xf32>
+    func.func @f(%x: !x, %w: !w) -> (!y, !x) {
+      %y:2 = mm1.cluster elementwise (%x, %w) schedule {per = 1, tasks = 1, unit = "tokens", warps = 8}
+          : (!x, !w) -> (!y, !x) {
+      ^bb0(%0: !x, %1: !w):
+        %2 = mm1.combine %0, %1 : (!x, !w) -> !y
+        %3 = mm1.silu %0 : !x
+        mm1.yield %2, %3 : !y, !x
+      }
+      return %y#0, %y#1 : !y, !x
+    })");
+}
+
+// What another op reads is rounded to its type first; what is only stored is
+// rounded by the store.
+TEST(CudaText, TypesSayWhatIsRounded) {
+  auto silus = [](const char *between) {
+    return emitText(std::string("!y = tensor<?x64xf32>\n!x = ") + between + R"(
+    func.func @f(%x: !x) -> !y {
+      %y = mm1.cluster elementwise (%x) schedule {per = 1, tasks = 1, unit = "tokens", warps = 2}
+          : (!x) -> !y {
+      ^bb0(%0: !x):
+        %1 = mm1.silu %0 : !x
+        %2 = mm1.silu %1 : (!x) -> !y
+        mm1.yield %2 : !y
+      }
+      return %y : !y
+    })")
+        .text;
+  };
+  EXPECT_NE(silus("tensor<?x64xbf16>")
+                .find("const float rounded = "
+                      "dp::to_float(dp::convert<dp::bf16>(silu));"),
+            std::string::npos);
+  EXPECT_EQ(silus("tensor<?x64xf32>").find("rounded"), std::string::npos);
+}
+
 // The epilogue is what the region says: no silu, no exponential.
 TEST(CudaText, RegionDecidesTheText) {
   std::string silu = emitText(matmul(kMatmulSchedule, kSilu)).text;
@@ -183,6 +271,22 @@ TEST(CudaText, RefusesWhatItCannotRead) {
           R"(schedule {columns = 32, per = 1, rows = 8, tasks = 6, unit = "one"})",
           kSilu),
       "'warps' from 1 to 32");
+}
+
+TEST(CudaText, RefusesWarpsThatWouldChangeTheOrderOfSums) {
+  expectError(R"(
+    !x = tensor<?x64xf32>
+    !n = tensor<64xf32, #mm1.padded<multiple = 32>>
+    func.func @f(%x: !x, %n: !n) -> !x {
+      %y = mm1.cluster row_reduction (%x, %n) schedule {per = 1, tasks = 1, unit = "tokens", warps = 3}
+          : (!x, !n) -> !x {
+      ^bb0(%0: !x, %1: !n):
+        %2 = mm1.rms_norm %0, %1 eps = 1.0e-5 : (!x, !n) -> !x
+        mm1.yield %2 : !x
+      }
+      return %y : !x
+    })",
+              "expects a schedule with 1, 2, 4 or 8 warps, found");
 }
 
 } // namespace
