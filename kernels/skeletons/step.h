@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "skeletons/choose_token.h"
 #include "skeletons/cluster.h"
 #include "step/step_block.h"
 
@@ -121,7 +122,7 @@ struct PublishPorts {
 
 template <int candidates>
 DP_DEVICE void publish(const PublishPorts &ports, const mm1::StepHeader *block,
-                       const mm1::SlotState *, mm1::ResultHeader *results) {
+                       mm1::SlotState *slots, mm1::ResultHeader *results) {
   dp::u8 *result =
       reinterpret_cast<dp::u8 *>(results) + dp::load(&block->resultAt);
   constexpr int row_bytes = mm1::resultRowBytes(candidates);
@@ -142,8 +143,12 @@ DP_DEVICE void publish(const PublishPorts &ports, const mm1::StepHeader *block,
     }
     if (dp::lane() == 0) {
       auto *head = reinterpret_cast<mm1::ResultRow *>(at);
-      dp::store(&head->token, dp::load(from_ids));
-      dp::store(&head->count, count);
+      const mm1::StepRow *begun =
+          behind<mm1::StepRow>(block, dp::load(&block->rowsAt)) + row;
+      mm1::SlotState &slot = slots[dp::load(&begun->slot)];
+      dp::store(&head->count, dp::load(&slot.hasStopped) ? 0 : count);
+      dp::store(&head->token, choose_token(from_ids, from_values, count,
+                                           dp::load(&begun->position), slot));
       dp::store(&head->largest, dp::load(sums));
       dp::store(&head->sum, dp::load(sums + 1));
     }

@@ -26,7 +26,7 @@
 // How the kernels are called, behind the ports that the plan names:
 //
 //   begin(ports..., i64 *dims, const StepHeader *, SlotState *)
-//   publish(ports..., const i64 *dims, const StepHeader *, const SlotState *,
+//   publish(ports..., const i64 *dims, const StepHeader *, SlotState *,
 //           ResultHeader *)
 //
 // `begin`, in this order:
@@ -39,6 +39,9 @@
 //      row has a new page; `rows` of a head step (StepRow.token); and for each
 //      row its slot's `candidate_counts` and `inverse_temperatures`.
 //      `vocabulary_mask` is the host's.
+// `publish` chooses each row's token (skeletons/choose_token.h) and keeps it in
+// the slot, where kFeedBack finds it; behind its last position or a stop token a
+// slot that chooses has stopped, and its rows' tokens are -1 from then on.
 // A row whose slot has stopped goes to the spare slot at position 0; its new
 // page still becomes its own slot's. The host gives the spare slot's row of
 // `pages` its page once. New pages are not cleared: attention must choose what
@@ -54,7 +57,9 @@ constexpr int kFeedBack = -1;
 /// One token of a step.
 struct StepRow {
   int token; ///< its id, or kFeedBack; of a head step: a row of the last step
-  int position = 0; ///< in its sequence
+  /// In its sequence. Of a head step: of the row that is asked for; -1 when it
+  /// is not the sequence's last, so that nothing follows from its token.
+  int position = 0;
   int slot = 0;
   int newPage = -1; ///< page that this position starts; -1: none
 };

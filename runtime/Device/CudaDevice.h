@@ -79,7 +79,7 @@ public:
   Expected<std::unique_ptr<Bounds>> bounds() override;
 
 private:
-  static constexpr uint32_t kRunAhead = 0;
+  static constexpr uint32_t kRunAhead = 2;
   static constexpr uint32_t kRing = kRunAhead + 2;
 
   struct ProgramData {

@@ -51,6 +51,10 @@ struct StepResult {
   /// The token that a greedy choice takes, or that the device chose for a slot
   /// that asked for it; -1 when no id may be chosen, or the slot has stopped.
   int32_t token(uint32_t row) const { return tokens[row * tokensStride]; }
+  /// Whether the row's slot had stopped before the step, which left it alone.
+  bool hasStopped(uint32_t row) const {
+    return counts[row * countsStride] == 0;
+  }
   /// As many as the row's slot asked for, if there are.
   Candidates candidates(uint32_t row) const {
     const int32_t *rowIds = ids + row * idsStride;

@@ -7,6 +7,9 @@
 
 namespace mm1 {
 
+/// The token of steps ahead, known by its place: no caller can give it.
+static const int32_t kFeedBackToken = kFeedBack;
+
 //===----------------------------------------------------------------------===//
 // Loading
 //===----------------------------------------------------------------------===//
@@ -67,6 +70,9 @@ Status Session::load(const SessionOptions &options) {
   isInBatch.resize(maxSequences());
   stepLast.reserve(maxSequences());
   stepSlots.reserve(maxSequences());
+  aheads.resize(runAhead() == 0 ? 0 : runAhead() + 1);
+  for (Ahead &ahead : aheads)
+    ahead.slots.reserve(maxSequences());
   return Status::ok();
 }
 
@@ -83,7 +89,7 @@ Expected<uint32_t> Session::open() {
     slot.isOpen = true;
     slot.length = 0;
     slot.wanted = {.slot = int32_t(number)};
-    slot.isTold = false;
+    slot.isTold = slot.hasChoice = false;
     return number;
   }
   return refusal(Refusal::NoSlot,
@@ -168,6 +174,14 @@ Status Session::sampleBy(uint32_t slot, uint32_t candidates,
 // Steps
 //===----------------------------------------------------------------------===//
 
+Status Session::checkNoneAhead(std::string_view call) const {
+  if (numAhead == 0)
+    return Status::ok();
+  return refusal(Refusal::WrongCall,
+                 std::string(call) + ": " + std::to_string(numAhead) +
+                     " steps were given ahead and are not taken");
+}
+
 Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
                       std::string_view call) {
   auto wrongCall = [&](const std::string &what) {
@@ -197,8 +211,9 @@ Status Session::check(std::span<const Piece> batch, uint32_t maxTokens,
               std::to_string(piece.tokens.size()) +
               " more: the plan's context is " + std::to_string(maxContext()) +
               "; recompile with a larger --context");
-    for (int32_t token : piece.tokens)
-      if (token < 0 || token >= int64_t(vocabSize()))
+    for (const int32_t &token : piece.tokens)
+      if (&token != &kFeedBackToken &&
+          (token < 0 || token >= int64_t(vocabSize())))
         return refusal(Refusal::BadToken, "token id " + std::to_string(token) +
                                               " is not in the vocabulary of " +
                                               std::to_string(vocabSize()));
@@ -228,9 +243,9 @@ void Session::tell(uint32_t number, StepBlock &block) {
   block.updates[block.numUpdates++] = slot.wanted;
 }
 
-/// Runs a checked batch of `count` tokens.
-Status Session::run(std::span<const Piece> batch, uint32_t count,
-                    EntryKind kind) {
+/// Gives the device a checked batch of `count` tokens.
+Expected<Device::Ticket> Session::give(std::span<const Piece> batch,
+                                       uint32_t count, EntryKind kind) {
   auto given = machine->step();
   if (!given)
     return given.takeError();
@@ -250,6 +265,9 @@ Status Session::run(std::span<const Piece> batch, uint32_t count,
       }
       ++slot.length;
     }
+    // A token of the caller's lets a sequence go on that the device stopped.
+    if (slot.wanted.chooses && piece.tokens.data() != &kFeedBackToken)
+      slot.isTold = false;
     tell(piece.slot, block);
     stepLast.push_back(block.numRows - 1);
     stepSlots.push_back(piece.slot);
@@ -257,17 +275,23 @@ Status Session::run(std::span<const Piece> batch, uint32_t count,
   block.starts[block.numSequences] = int32_t(block.numRows);
   stepTokens = count;
   isDecode = hasChoices = kind == EntryKind::Decode;
-  auto result =
-      finishStep(program(kind, count, block.numSequences).number, block);
+  for (const Piece &piece : batch)
+    slots[piece.slot].hasChoice = isDecode;
+  return machine->enqueue(program(kind, count, block.numSequences).number,
+                          block);
+}
+
+/// Runs a checked batch of `count` tokens.
+Status Session::run(std::span<const Piece> batch, uint32_t count,
+                    EntryKind kind) {
+  auto result = finish(give(batch, count, kind));
   if (!result)
     return result.takeError();
   choices = *result;
   return Status::ok();
 }
 
-Expected<StepResult> Session::finishStep(Device::Program number,
-                                         StepBlock &block) {
-  auto ticket = machine->enqueue(number, block);
+Expected<StepResult> Session::finish(Expected<Device::Ticket> ticket) {
   if (!ticket)
     return ticket.takeError();
   auto result = machine->wait(*ticket);
@@ -277,6 +301,8 @@ Expected<StepResult> Session::finishStep(Device::Program number,
 }
 
 Status Session::prefill(std::span<const Piece> batch) {
+  if (Status status = checkNoneAhead("prefill"); !status)
+    return status;
   if (Status status = check(batch, maxPrefill(), "prefill"); !status)
     return status;
   size_t count = 0;
@@ -293,6 +319,8 @@ Status Session::prefill(std::span<const Piece> batch) {
 }
 
 Expected<StepResult> Session::decode(std::span<const Next> batch) {
+  if (Status status = checkNoneAhead("decode"); !status)
+    return status.takeError();
   decodeBatch.clear();
   for (const Next &next :
        batch.first(std::min<size_t>(batch.size(), slots.size() + 1)))
@@ -307,6 +335,74 @@ Expected<StepResult> Session::decode(std::span<const Next> batch) {
 }
 
 //===----------------------------------------------------------------------===//
+// Steps ahead
+//===----------------------------------------------------------------------===//
+
+Status Session::chooseBy(uint32_t slot, SlotUpdate rule) {
+  if (Status status = checkSlot(slot, "chooseBy"); !status)
+    return status;
+  auto most = int32_t(maxCandidates());
+  if (runAhead() == 0 || rule.candidates < 1 || rule.candidates > most ||
+      rule.topK < 1 || rule.topK > most)
+    return refusal(
+        Refusal::WrongCall,
+        runAhead() == 0
+            ? "chooseBy: this device leaves choosing to the host"
+            : "chooseBy: " + std::to_string(rule.candidates) +
+                  " candidates and top-k " + std::to_string(rule.topK) +
+                  " asked for; expected from 1 to " + std::to_string(most));
+  rule.slot = int32_t(slot);
+  slots[slot].wanted = rule;
+  slots[slot].isTold = false;
+  return Status::ok();
+}
+
+Status Session::decodeAhead(std::span<const uint32_t> batch) {
+  if (numAhead == aheads.size())
+    return refusal(Refusal::WrongCall,
+                   runAhead() == 0
+                       ? "decodeAhead: this device runs no step ahead"
+                       : "decodeAhead: " + std::to_string(numAhead) +
+                             " steps are given; take one first");
+  decodeBatch.clear();
+  for (uint32_t slot :
+       batch.first(std::min<size_t>(batch.size(), slots.size() + 1)))
+    decodeBatch.push_back({slot, {&kFeedBackToken, 1}});
+  if (Status status = check(decodeBatch, maxSequences(), "decodeAhead");
+      !status)
+    return status;
+  for (uint32_t slot : batch)
+    if (!slots[slot].hasChoice)
+      return refusal(Refusal::WrongCall,
+                     "decodeAhead: no token was chosen for slot " +
+                         std::to_string(slot) + "; call lastChoices()");
+  auto ticket = give(decodeBatch, uint32_t(batch.size()), EntryKind::Decode);
+  if (!ticket)
+    return ticket.takeError();
+  Ahead &ahead = aheads[(firstAhead + numAhead++) % aheads.size()];
+  ahead.ticket = *ticket;
+  ahead.slots.assign(batch.begin(), batch.end());
+  return Status::ok();
+}
+
+Expected<StepResult> Session::takeAhead() {
+  if (numAhead == 0)
+    return refusal(Refusal::WrongCall, "takeAhead: no step was given");
+  Ahead &ahead = aheads[firstAhead];
+  auto result = finish(ahead.ticket);
+  if (!result)
+    return result;
+  firstAhead = (firstAhead + 1) % aheads.size();
+  --numAhead;
+  // A sequence that had stopped has read nothing, though it was given a page
+  // when it was its turn, which it keeps.
+  for (uint32_t row = 0; row < ahead.slots.size(); ++row)
+    if (result->hasStopped(row))
+      --slots[ahead.slots[row]].length;
+  return choices = *result;
+}
+
+//===----------------------------------------------------------------------===//
 // Choices and logits
 //===----------------------------------------------------------------------===//
 
@@ -316,25 +412,32 @@ int32_t Session::slotOf(uint32_t row) const {
   return int32_t(stepSlots[size_t(piece - stepLast.begin())]);
 }
 
-/// Runs the head on rows of the last step; `rowAt(i)` is the i-th.
+/// Runs the head on rows of the last step; `rowAt(i)` is the i-th. `areLast`:
+/// they are their sequences' last, so what the device chooses for them follows.
 template <typename RowAt>
-Expected<StepResult> Session::runHead(uint32_t count, RowAt rowAt) {
+Expected<StepResult> Session::runHead(uint32_t count, bool areLast,
+                                      RowAt rowAt) {
   auto given = machine->step();
   if (!given)
     return given.takeError();
   StepBlock &block = **given;
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t row = rowAt(i);
-    block.rows[i] = {.token = int32_t(row), .slot = slotOf(row)};
+    int32_t slot = slotOf(row);
+    int32_t last = int32_t(slots[size_t(slot)].length) - 1;
+    block.rows[i] = {int32_t(row), areLast ? last : -1, slot};
   }
   block.numRows = count;
   block.numSequences = 1;
   for (uint32_t slot : stepSlots)
     tell(slot, block);
-  return finishStep(program(EntryKind::Head, count, 1).number, block);
+  return finish(
+      machine->enqueue(program(EntryKind::Head, count, 1).number, block));
 }
 
 Expected<StepResult> Session::lastChoices() {
+  if (Status status = checkNoneAhead("lastChoices"); !status)
+    return status.takeError();
   if (hasChoices)
     return choices;
   if (stepLast.empty())
@@ -344,15 +447,19 @@ Expected<StepResult> Session::lastChoices() {
                    "the last step had " + std::to_string(stepLast.size()) +
                        " sequences; at most " + std::to_string(mostLogitRows) +
                        " rows come at once");
-  auto result = runHead(uint32_t(stepLast.size()),
+  auto result = runHead(uint32_t(stepLast.size()), /*areLast=*/true,
                         [this](uint32_t i) { return stepLast[i]; });
   if (!result)
     return result;
   hasChoices = true;
+  for (uint32_t slot : stepSlots)
+    slots[slot].hasChoice = true;
   return choices = *result;
 }
 
 Expected<LogitsView> Session::logits(uint32_t first, uint32_t count) {
+  if (Status status = checkNoneAhead("logits"); !status)
+    return status.takeError();
   if (count == 0 || count > mostLogitRows || first > stepTokens ||
       count > stepTokens - first)
     return refusal(Refusal::WrongCall,
@@ -364,7 +471,8 @@ Expected<LogitsView> Session::logits(uint32_t first, uint32_t count) {
   if (isDecode)
     return machine->logits(first, count);
   hasChoices = false;
-  auto result = runHead(count, [first](uint32_t i) { return first + i; });
+  auto result = runHead(count, /*areLast=*/false,
+                        [first](uint32_t i) { return first + i; });
   if (!result)
     return result.takeError();
   return machine->logits(0, count);
@@ -416,6 +524,8 @@ Status Session::copyUnits(uint32_t slot, std::byte *to, const std::byte *from) {
 Expected<Snapshot> Session::snapshot(uint32_t slot) {
   if (Status status = checkSlot(slot, "snapshot"); !status)
     return status.takeError();
+  if (Status status = checkNoneAhead("snapshot"); !status)
+    return status.takeError();
   const Slot &source = slots[slot];
   Snapshot result{source.length,
                   model.manifest().find("plan.bin")->hash,
@@ -434,6 +544,8 @@ Expected<Snapshot> Session::snapshot(uint32_t slot) {
 
 Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
   if (Status status = checkSlot(slot, "restore"); !status)
+    return status;
+  if (Status status = checkNoneAhead("restore"); !status)
     return status;
   auto wrongPlan = [](const std::string &found, const std::string &wanted) {
     return refusal(Refusal::WrongPlan, "restore: the snapshot is of " + found +
@@ -469,6 +581,7 @@ Status Session::restore(uint32_t slot, const Snapshot &snapshot) {
     pagesFree.pop_back();
   }
   target.length = snapshot.length;
+  target.hasChoice = false;
   if (Status status = writeTable(slot); !status)
     return status;
   return copyUnits(slot, nullptr, snapshot.bytes.data());

@@ -136,6 +136,40 @@ public:
     return decode(std::span(batch.begin(), batch.size()));
   }
 
+  //===---------------------------- Steps ahead -----------------------------===//
+  // A device with a queue need not wait for the host to choose: it chooses, and
+  // feeds what it chose back to the next step.
+  //
+  //   session->chooseBy(slot, {.chooses = 1, .stopTokens = {2}});
+  //   session->prefill({{slot, prompt}});
+  //   session->lastChoices();                     // the first token
+  //   session->decodeAhead({slot});               // it and two behind it
+  //   session->decodeAhead({slot});
+  //   session->decodeAhead({slot});
+  //   session->takeAhead()->token(0);             // the second
+  //   session->decodeAhead({slot});               // and so on
+
+  /// Steps that may be given beyond the one that is taken next; 0: none.
+  uint32_t runAhead() const { return machine->runAhead(); }
+  /// How the device chooses this sequence's tokens from now on, and when it
+  /// stops; `rule.slot` is not read. Replaces sampleBy(). WrongCall when
+  /// `candidates` or `topK` are not from 1 to maxCandidates(), the slot is not
+  /// open, or the device does not run ahead.
+  Status chooseBy(uint32_t slot, SlotUpdate rule);
+  /// Gives a step in which each of these sequences gets the token that was
+  /// chosen for it last, and does not wait for it. At most runAhead() + 1 may
+  /// be given and not taken; until all are taken no other call is served.
+  /// Refusals as for decode(); WrongCall when nothing was chosen for a sequence
+  /// since its last prefill() or restore().
+  Status decodeAhead(std::span<const uint32_t> batch);
+  Status decodeAhead(std::initializer_list<uint32_t> batch) {
+    return decodeAhead(std::span(batch.begin(), batch.size()));
+  }
+  /// Waits for the first step that was given and not taken: row i for batch[i].
+  /// A row with hasStopped() did nothing to its sequence. WrongCall when there
+  /// is no such step. Valid until the session's next call.
+  Expected<StepResult> takeAhead();
+
   /// What may come behind the last token of each piece of the last step. Valid
   /// until the session's next call.
   Expected<StepResult> lastChoices();
@@ -170,7 +204,13 @@ private:
     uint64_t length = 0;
     std::vector<int32_t> pages; // capacity for maxContext() from the start
     SlotUpdate wanted{};
-    bool isTold = false; // whether the device knows what is wanted
+    bool isTold = false;    // whether the device knows what is wanted
+    bool hasChoice = false; // a token for its next position, on the device
+  };
+  /// A step that was given and not taken.
+  struct Ahead {
+    Device::Ticket ticket = 0;
+    std::vector<uint32_t> slots;
   };
 
   Session(Artifact artifact, std::unique_ptr<Device> device)
@@ -181,11 +221,14 @@ private:
   Status checkSlot(uint32_t slot, std::string_view call) const;
   Status check(std::span<const Piece> batch, uint32_t maxTokens,
                std::string_view call);
+  Status checkNoneAhead(std::string_view call) const;
   Status checkPages(uint64_t needed) const;
+  Expected<Device::Ticket> give(std::span<const Piece> batch, uint32_t tokens,
+                                EntryKind kind);
   Status run(std::span<const Piece> batch, uint32_t tokens, EntryKind kind);
   template <typename RowAt>
-  Expected<StepResult> runHead(uint32_t count, RowAt rowAt);
-  Expected<StepResult> finishStep(Device::Program number, StepBlock &block);
+  Expected<StepResult> runHead(uint32_t count, bool areLast, RowAt rowAt);
+  Expected<StepResult> finish(Expected<Device::Ticket> ticket);
   void tell(uint32_t slot, StepBlock &block);
   int32_t slotOf(uint32_t row) const;
   Status copyUnits(uint32_t slot, std::byte *to, const std::byte *from);
@@ -214,6 +257,9 @@ private:
   std::vector<uint32_t> stepLast;  // its pieces' last tokens
   std::vector<uint32_t> stepSlots; // and their slots
   StepResult choices;              // of the last rows
+
+  std::vector<Ahead> aheads; // a ring
+  size_t firstAhead = 0, numAhead = 0;
 };
 
 /// Feeds `tokens` to `slot` in steps of at most `chunk` (0: maxPrefill()) and

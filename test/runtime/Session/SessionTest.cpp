@@ -6,14 +6,18 @@
 #include "runtime/Device/CpuLevel.h"
 #include "runtime/Device/CreateDevice.h"
 #include "runtime/Session/SelfTest.h"
+#include "test/runtime/Device/EmulatedDriver.h"
 #include "test/runtime/Session/CountAllocations.h"
 #include "test/runtime/Tiny/TinyArtifact.h"
 #include "test/runtime/Tiny/TinyModel.h"
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <optional>
 #include <random>
+#include <set>
 
 using namespace mm1;
 using namespace mm1::tiny;
@@ -28,21 +32,30 @@ using Ids = std::vector<int32_t>;
 /// On each device: the model is the same, and so are its logits.
 class SessionTest : public testing::TestWithParam<const char *> {
 protected:
-  bool isEmulated() const { return GetParam() == std::string("emulated"); }
+  bool isEmulated() const { return GetParam() != std::string("cpu"); }
 
   void SetUp() override {
-    if (isEmulated())
+    if (isEmulated()) {
+      driver.emplace();
+      driver->config.late = GetParam() == std::string("emulatedLate");
+      driver->reset();
       return tiny.makeCuda();
+    }
     auto levels = supportedCpuLevels();
     if (std::find(levels.begin(), levels.end(), "x86-64-v3") == levels.end())
       GTEST_SKIP() << "this processor is below x86-64-v3";
+  }
+
+  void TearDown() override {
+    if (driver)
+      EXPECT_EQ(driver->reports(), "");
   }
 
   std::unique_ptr<Session> makeSession(uint32_t threads = 2) {
     auto artifact = Artifact::open(tiny.write());
     EXPECT_TRUE(artifact) << artifact.error().message;
     DeviceOptions deviceOptions;
-    deviceOptions.name = GetParam();
+    deviceOptions.name = isEmulated() ? "emulated" : "cpu";
     deviceOptions.cpu.threads = threads;
     auto device = createDevice(deviceOptions, artifact->plan());
     EXPECT_TRUE(device) << device.error().message;
@@ -55,6 +68,7 @@ protected:
   SessionOptions options;
 
   TinyArtifact tiny;
+  std::optional<test::EmulatedDriver> driver;
 };
 
 void expectLogits(std::span<const float> found,
@@ -595,8 +609,221 @@ TEST_P(SessionTest, SelfTestComparesLogits) {
   EXPECT_TRUE(runSelfTest(*makeSession()));
 }
 
+//===----------------------------------------------------------------------===//
+// Steps ahead
+//===----------------------------------------------------------------------===//
+
+/// Greedy tokens behind `prompt`, one by one.
+static Ids chosenOneByOne(Session &session, const Ids &prompt, size_t count) {
+  uint32_t slot = *session.open();
+  EXPECT_TRUE(session.prefill({{slot, prompt}}));
+  Ids chosen = {session.lastChoices()->token(0)};
+  while (chosen.size() < count)
+    chosen.push_back(session.decode({{slot, chosen.back()}})->token(0));
+  session.close(slot);
+  return chosen;
+}
+
+TEST_P(SessionTest, StepsAheadGiveTheSameTokens) {
+  auto session = makeSession();
+  if (session->runAhead() == 0) {
+    uint32_t slot = *session->open();
+    EXPECT_EQ(session->chooseBy(slot, {.slot = 0}).error().why,
+              Refusal::WrongCall);
+    EXPECT_EQ(session->decodeAhead({slot}).error().why, Refusal::WrongCall);
+    return;
+  }
+  const Ids prompts[] = {{1, 5}, {2, 2, 6, 4, 0}};
+  // The largest id that may be chosen always is.
+  ASSERT_TRUE(session->allowOnly(std::vector<uint32_t>{0b0011111}));
+  Ids expected[2];
+  for (int i = 0; i < 2; ++i)
+    expected[i] = chosenOneByOne(*session, prompts[i], 12);
+  uint32_t slots[2];
+  Ids found[2];
+  for (int i = 0; i < 2; ++i) {
+    slots[i] = *session->open();
+    ASSERT_TRUE(session->chooseBy(slots[i], {.slot = 0, .chooses = 1}));
+    ASSERT_TRUE(session->prefill({{slots[i], prompts[i]}}));
+    found[i].push_back(session->lastChoices()->token(0));
+  }
+  for (uint32_t step = 0; step < 11 + session->runAhead(); ++step) {
+    if (step < 11)
+      ASSERT_TRUE(session->decodeAhead(slots));
+    if (step < session->runAhead())
+      continue; // that far ahead
+    auto result = session->takeAhead();
+    ASSERT_TRUE(result) << result.error().message;
+    for (uint32_t i = 0; i < 2; ++i)
+      found[i].push_back(result->token(i));
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(found[i], expected[i]);
+    EXPECT_EQ(session->length(slots[i]), prompts[i].size() + 11);
+  }
+  // The logits show the states of both kinds and all positions.
+  auto logits = session->lastLogits();
+  ASSERT_TRUE(logits) << logits.error().message;
+  for (uint32_t i = 0; i < 2; ++i) {
+    Ids history = prompts[i];
+    history.insert(history.end(), found[i].begin(), found[i].end() - 1);
+    expectLogits(logits->row(i), history);
+  }
+}
+
+// One of two sequences stops in the midst of steps that were given already.
+// What comes behind leaves it as it was, and it goes on from there.
+TEST_P(SessionTest, StoppedSequencesAreLeftAlone) {
+  auto session = makeSession();
+  if (session->runAhead() == 0)
+    GTEST_SKIP() << "this device runs no step ahead";
+  const Ids prompt = {1, 5, 3};
+  Ids expected = chosenOneByOne(*session, prompt, 8);
+  uint32_t a = *session->open(), b = *session->open();
+  ASSERT_TRUE(session->chooseBy(
+      a, {.slot = 0, .chooses = 1, .lastPosition = int(prompt.size()) + 1}));
+  ASSERT_TRUE(session->chooseBy(b, {.slot = 0, .chooses = 1}));
+  for (uint32_t slot : {a, b}) {
+    ASSERT_TRUE(session->prefill({{slot, prompt}}));
+    ASSERT_TRUE(session->lastChoices());
+  }
+  Ids fromA, fromB;
+  uint32_t given = 0;
+  auto give = [&] {
+    ++given;
+    return bool(session->decodeAhead({b, a}));
+  };
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(give());
+  for (int i = 0; i < 5; ++i) {
+    auto result = session->takeAhead();
+    ASSERT_TRUE(result) << result.error().message;
+    if (!result->hasStopped(0))
+      fromB.push_back(result->token(0));
+    EXPECT_EQ(result->hasStopped(1), i >= 2) << i;
+    EXPECT_EQ(result->token(1) < 0, i >= 2) << i;
+    if (!result->hasStopped(1))
+      fromA.push_back(result->token(1));
+    if (given < 5)
+      ASSERT_TRUE(give());
+  }
+  EXPECT_EQ(fromA, Ids(expected.begin() + 1, expected.begin() + 3));
+  EXPECT_EQ(fromB, Ids(expected.begin() + 1, expected.begin() + 6));
+  EXPECT_EQ(session->length(a), prompt.size() + 2);
+  EXPECT_EQ(session->length(b), prompt.size() + 5);
+  Ids history = prompt;
+  history.insert(history.end(), expected.begin(), expected.begin() + 2);
+  decodeAndCheck(*session, std::array{a}, std::array{&history}, 4);
+  EXPECT_EQ(session->length(a), prompt.size() + 3);
+}
+
+TEST_P(SessionTest, AStopTokenStops) {
+  auto session = makeSession();
+  if (session->runAhead() == 0)
+    GTEST_SKIP() << "this device runs no step ahead";
+  const Ids prompt = {1, 5, 3};
+  Ids expected = chosenOneByOne(*session, prompt, 2);
+  uint32_t slot = *session->open();
+  SlotUpdate rule = {.slot = 0, .chooses = 1};
+  rule.stopTokens[3] = expected[0];
+  ASSERT_TRUE(session->chooseBy(slot, rule));
+  ASSERT_TRUE(session->prefill({{slot, prompt}}));
+  EXPECT_EQ(session->lastChoices()->token(0), expected[0]);
+  ASSERT_TRUE(session->decodeAhead({slot}));
+  auto result = session->takeAhead();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->hasStopped(0));
+  EXPECT_EQ(session->length(slot), prompt.size());
+  // Another rule lets it go on.
+  ASSERT_TRUE(session->chooseBy(slot, {.slot = 0, .chooses = 1}));
+  ASSERT_TRUE(session->decodeAhead({slot}));
+  EXPECT_EQ(session->takeAhead()->token(0), expected[1]);
+  EXPECT_EQ(session->length(slot), prompt.size() + 1);
+}
+
+// Draws of one seed are the same alone and in a batch, and follow the shares of
+// the candidates.
+TEST_P(SessionTest, TheDeviceDrawsBySeedAndPosition) {
+  auto session = makeSession();
+  if (session->runAhead() == 0)
+    GTEST_SKIP() << "this device runs no step ahead";
+  // Logits of the tiny model are far apart: by state * id. So that three ids
+  // have a share, the temperature is high.
+  SlotUpdate rule = {.slot = 0,
+                     .candidates = 3,
+                     .inverseTemperature = 0.05f,
+                     .chooses = 1,
+                     .topK = 3};
+  auto draw = [&](uint64_t seed, bool hasCompany) {
+    uint32_t other = *session->open(), slot = *session->open();
+    rule.seed = seed;
+    EXPECT_TRUE(session->chooseBy(slot, rule));
+    const Ids prompt = {1, 1};
+    Ids drawn;
+    EXPECT_TRUE(session->prefill({{other, Ids{4}}}));
+    EXPECT_TRUE(session->lastChoices());
+    EXPECT_TRUE(session->prefill({{slot, prompt}}));
+    drawn.push_back(session->lastChoices()->token(0));
+    for (int i = 0; i < 15; ++i) {
+      EXPECT_TRUE(hasCompany ? session->decodeAhead({other, slot})
+                             : session->decodeAhead({slot}));
+      auto result = session->takeAhead();
+      EXPECT_TRUE(result) << result.error().message;
+      drawn.push_back(result->token(hasCompany));
+    }
+    session->close(slot);
+    session->close(other);
+    return drawn;
+  };
+  std::set<Ids> different;
+  size_t counts[kVocab] = {};
+  for (uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    Ids drawn = draw(seed, false);
+    EXPECT_EQ(drawn, draw(seed, true)) << seed;
+    different.insert(drawn);
+    for (int32_t id : drawn)
+      ++counts[id];
+  }
+  EXPECT_EQ(different.size(), 6u);
+  // The three largest logits are of 6, 5 and 4, rarer in this order.
+  EXPECT_GT(counts[6], counts[5]);
+  EXPECT_GT(counts[5], 0u);
+  EXPECT_GT(counts[4], 0u);
+  EXPECT_EQ(counts[3] + counts[2] + counts[1] + counts[0], 0u);
+}
+
+TEST_P(SessionTest, RefusesWrongCallsOfStepsAhead) {
+  auto session = makeSession();
+  if (session->runAhead() == 0)
+    GTEST_SKIP() << "this device runs no step ahead";
+  uint32_t slot = *session->open();
+  EXPECT_EQ(session->takeAhead().error().why, Refusal::WrongCall);
+  EXPECT_EQ(session->chooseBy(slot, {.slot = 0, .candidates = 99}).error().why,
+            Refusal::WrongCall);
+  EXPECT_EQ(session->chooseBy(slot, {.slot = 0, .topK = 0}).error().why,
+            Refusal::WrongCall);
+  const Ids prompt = {1, 5};
+  ASSERT_TRUE(session->prefill({{slot, prompt}}));
+  auto early = session->decodeAhead({slot});
+  EXPECT_EQ(early.error().why, Refusal::WrongCall);
+  EXPECT_SAYS(early.error().message, "no token was chosen for slot 0");
+  ASSERT_TRUE(session->lastChoices());
+  for (uint32_t i = 0; i <= session->runAhead(); ++i)
+    ASSERT_TRUE(session->decodeAhead({slot}));
+  EXPECT_SAYS(session->decodeAhead({slot}).error().message,
+              "3 steps are given; take one first");
+  for (const Error &error :
+       {session->prefill({{slot, prompt}}).error(),
+        session->decode({{slot, 1}}).error(), session->lastChoices().error(),
+        session->logits(0, 1).error(), session->snapshot(slot).error()})
+    EXPECT_SAYS(error.message, "3 steps were given ahead and are not taken");
+  for (uint32_t i = 0; i <= session->runAhead(); ++i)
+    EXPECT_TRUE(session->takeAhead());
+  EXPECT_TRUE(session->decode({{slot, 1}}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, SessionTest,
-                         testing::Values("cpu", "emulated"),
+                         testing::Values("cpu", "emulated", "emulatedLate"),
                          [](const auto &test) {
                            return std::string(test.param);
                          });

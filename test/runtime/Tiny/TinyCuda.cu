@@ -65,7 +65,7 @@ DP_EXPORT(begin_head)
 DP_KERNEL(32)
 publish(const int *counts, const int *ids, const float *values,
         const float *sums, const dp::i64 *dims, const mm1::StepHeader *block,
-        const mm1::SlotState *states, mm1::ResultHeader *result) {
+        mm1::SlotState *states, mm1::ResultHeader *result) {
   dp::wait_grid();
   dp::trigger_grid();
   skeletons::PublishPorts ports = {counts,           ids,         values, sums,
