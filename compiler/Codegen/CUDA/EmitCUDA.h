@@ -7,7 +7,7 @@
 // becomes a kernel whose text a person can read, in the words of kernels/dp:
 //
 //   struct linear_silu_0_cluster { ... };   sizes, and holes made of the region
-//   DP_KERNEL(256) linear_silu_0(...) {      its parameters
+//   DP_KERNEL(256) linear_silu_0(...) {     its parameters
 //     skeletons::matmul(linear_silu_0_cluster{...}, dp::block(), shared);
 //   }
 //
