@@ -126,6 +126,8 @@ MM1_DRIVER_CALL cuInit(unsigned flags) {
       !m.memory.reserve(m.config.devices, m.config.memory_bytes))
     return kOutOfMemory;
   m.isInitialized = true;
+  if (m.config.arch == 0)
+    m.config.arch = 90;
   if (hasCheckedHostBuild())
     m.startChecking();
   return kSuccess;

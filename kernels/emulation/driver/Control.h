@@ -27,7 +27,8 @@ extern "C" {
 struct mm1_emulated_config {
   /// How many GPUs; 0: cuInit says that there is none.
   int32_t devices;
-  /// Compute capability: 80 or 90.
+  /// Compute capability: 80 or 90. 0, which it is where nobody said anything:
+  /// that of the first cubin that a module is added for.
   int32_t arch;
   /// As cuDriverGetVersion says it, 13000 for r580.
   int32_t driver_version;

@@ -99,6 +99,8 @@ std::string addModule(std::span<const std::byte> image,
     return "is the host module of another text: " + differs;
   hostBuilds().modules.push_back(std::move(*module));
   hostBuilds().byImage[contentOf(image)] = &hostBuilds().modules.back();
+  if (int &arch = machine().config.arch; arch == 0)
+    arch = cubin->architecture;
   return {};
 }
 

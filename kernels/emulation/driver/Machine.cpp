@@ -72,6 +72,7 @@ Machine &machine() {
   if (!theMachine) {
     mm1_emulated_config config;
     mm1_emulated_default_config(&config);
+    config.arch = 0;
     readEnvironment(config);
     resetMachine(config);
   }
