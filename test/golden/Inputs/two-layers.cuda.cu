@@ -1,8 +1,10 @@
 // Made by mm1c. The words are those of kernels/dp, the loops those of
 // kernels/skeletons; a task of the plan is a block.
 #include "dp/dp.h"
+#include "skeletons/attention.h"
 #include "skeletons/elementwise.h"
 #include "skeletons/experts.h"
+#include "skeletons/lightning_attention.h"
 #include "skeletons/matmul.h"
 #include "skeletons/selection.h"
 #include "skeletons/step.h"
@@ -213,6 +215,105 @@ DP_KERNEL(256) embedding_rms_norm_linear_silu_0(
   skeletons::matmul(cluster, dp::block(), shared);
 }
 DP_EXPORT(embedding_rms_norm_linear_silu_0)
+
+// lightning_attention_sum_squares_0
+// What    out0 = lightning_attention(in0, in1, in2, in3, in4, in5)#0
+//         out1 = lightning_attention(in0, in1, in2, in3, in4, in5)#1
+//         out2 = sum_squares(lightning_attention(in0, in1, in2, in3, in4, in5)#0)
+// Shapes  in0 [T, 192] bf16
+//         in1 [4] f32
+//         in2 [T, 4, 16, 16] f32
+//         in3 [T] i32
+//         in4 [T] i32
+//         in5 [T] i32
+//         out0 [T, 64] bf16
+//         out1 [T, 4, 16, 16] f32
+//         out2 [T, 4] f32
+// Launch  grid 4 * B, block 64: 32 v channels of a head, token by token
+// Bound   memory: 4096 bytes of state of each sequence, in and out
+struct lightning_attention_sum_squares_0_cluster {
+  const dp::bf16 *in0;
+  const float *in1; // weight
+  float *in2;
+  const dp::i32 *in3;
+  const dp::i32 *in4;
+  const dp::i32 *in5;
+  dp::bf16 *out0;
+  float *out2;
+  const dp::i64 *dims;
+
+  static constexpr int kHeads = 4;
+  static constexpr int kHeadDim = 16;
+  static constexpr int kSlotFloats = 1024;
+  static constexpr int kPer = 1;
+  static constexpr int kWarps = 2;
+  static constexpr int kColumns = 32;
+  static constexpr int kChunk = 1;
+  static constexpr int kSumColumns = 16;
+
+  DP_METHOD float *state() const {
+    return in2;
+  }
+
+  DP_METHOD const float *slopes() const {
+    return in1;
+  }
+
+  DP_METHOD const dp::i32 *slots() const {
+    return in3;
+  }
+
+  DP_METHOD const dp::i32 *starts() const {
+    return in4;
+  }
+
+  DP_METHOD const dp::i32 *positions() const {
+    return in5;
+  }
+
+  DP_METHOD float qkv(int row, int column) const {
+    const float v0 = dp::to_float(dp::load(in0 + dp::i64(row) * 192 + column));
+    return v0;
+  }
+
+  DP_METHOD float store(int row, int column, float out) const {
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(out));
+    dp::store(out0 + dp::i64(row) * 64 + column, dp::convert<dp::bf16>(out));
+    return rounded;
+  }
+
+  DP_METHOD float accumulate(float x, float sum) const {
+    const float v0 = dp::fma(x, x, sum);
+    return v0;
+  }
+
+  DP_METHOD void store_sum(int row, int part, float sum) const {
+    dp::store(out2 + dp::i64(row) * 32 + part, sum);
+  }
+
+  DP_METHOD void clear_sums(int row, int column) const {
+    dp::store(out2 + dp::i64(row) * 32 + column, 0.0f);
+  }
+};
+
+DP_KERNEL(64) lightning_attention_sum_squares_0(
+    const dp::bf16 *in0,
+    const float *__restrict__ in1,
+    float *in2,
+    const dp::i32 *in3,
+    const dp::i32 *in4,
+    const dp::i32 *in5,
+    dp::bf16 *out0,
+    float *out2,
+    const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::lightning_attention_shared_bytes<lightning_attention_sum_squares_0_cluster>());
+  dp::wait_grid();
+  dp::trigger_grid();
+  const lightning_attention_sum_squares_0_cluster cluster{in0, in1, in2, in3, in4, in5, out0, out2, dims};
+  skeletons::lightning_attention(cluster, dp::block(), shared);
+}
+DP_EXPORT(lightning_attention_sum_squares_0)
 
 // scale_columns_sigmoid_gate_linear_norm_rows_residual_0
 // What    out0 = residual(in5, norm_rows(linear(sigmoid_gate(scale_columns(in0, in1), in2), in3), in4))
@@ -685,6 +786,151 @@ DP_KERNEL(256) rms_norm_linear_1(
 }
 DP_EXPORT(rms_norm_linear_1)
 
+// rope_cache_append_softmax_attention_0
+// What    out0 = cache_append(rope(in0, in1, in2), in3, in4, in5, in6, in7, in8)
+//         out1 = softmax_attention(rope(in9, in1, in2), cache_append(rope(in0, in1, in2), in3, in4, in5, in6, in7, in8), in5, in6, in7, in8)
+// Shapes  in0 [T, 32] bf16
+//         in1 [T, 4] f32
+//         in2 [T, 4] f32
+//         in3 [T, 32] bf16
+//         in4 [T, 2, 2, 64, 16] bf16
+//         in5 [T] i32
+//         in6 [T] i32
+//         in7 [T] i32
+//         in8 [T, T] i32
+//         in9 [T, 64] bf16
+//         out0 [T, 2, 2, 64, 16] bf16
+//         out1 [T, 64] bf16
+// Launch  grid 2 * T, block 64: a query head of a token a warp
+// Bound   memory: the pages of each token's context
+struct rope_cache_append_softmax_attention_0_cluster {
+  const dp::bf16 *in0;
+  const float *in1;
+  const float *in2;
+  const dp::bf16 *in3;
+  dp::bf16 *in4;
+  const dp::i32 *in5;
+  const dp::i32 *in6;
+  const dp::i32 *in7;
+  const dp::i32 *in8;
+  const dp::bf16 *in9;
+  dp::bf16 *out1;
+  const dp::i64 *dims;
+
+  static constexpr int kHeads = 4;
+  static constexpr int kPer = 1;
+  static constexpr int kWarps = 2;
+  static constexpr int kSpans = 1;
+  static constexpr int kSpanPages = 0;
+  static constexpr float kScale = 0.25f;
+  static constexpr bool kAppends = true;
+  using Element = dp::bf16;
+  static constexpr int kKVHeads = 2;
+  static constexpr int kPageTokens = 64;
+  static constexpr int kHeadDim = 16;
+
+  DP_METHOD dp::bf16 *cache() const {
+    return in4;
+  }
+
+  DP_METHOD const dp::i32 *slots() const {
+    return in5;
+  }
+
+  DP_METHOD const dp::i32 *starts() const {
+    return in6;
+  }
+
+  DP_METHOD const dp::i32 *positions() const {
+    return in7;
+  }
+
+  DP_METHOD const dp::i32 *pages() const {
+    return in8;
+  }
+
+  DP_METHOD float query(int row, int column) const {
+    const int v0 = int(dp::u32(column) % dp::u32(16));
+    const bool v1 = dp::u32(v0) < dp::u32(4);
+    const bool v2 = dp::u32(v0) < dp::u32(8);
+    const int v3 = column + 4;
+    const int v4 = column - 4;
+    const int v5 = v1 ? v3 : v4;
+    const int v6 = v2 ? v5 : column;
+    const int v7 = v0 - 4;
+    const int v8 = v1 ? v0 : v7;
+    const int v9 = v2 ? v8 : 0;
+    const float v10 = dp::to_float(dp::load(in9 + dp::i64(row) * 64 + column));
+    const float v11 = dp::to_float(dp::load(in9 + dp::i64(row) * 64 + v6));
+    const float v12 = dp::load(in1 + dp::i64(row) * 32 + v9);
+    const float v13 = dp::load(in2 + dp::i64(row) * 32 + v9);
+    const float v14 = -v13;
+    const float v15 = v1 ? v14 : v13;
+    const float v16 = v10 * v12;
+    const float v17 = v11 * v15;
+    const float v18 = v16 + v17;
+    const float rope = v2 ? v18 : v10;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(rope));
+    return rounded;
+  }
+
+  DP_METHOD float key(int row, int column) const {
+    const int v0 = int(dp::u32(column) % dp::u32(16));
+    const bool v1 = dp::u32(v0) < dp::u32(4);
+    const bool v2 = dp::u32(v0) < dp::u32(8);
+    const int v3 = column + 4;
+    const int v4 = column - 4;
+    const int v5 = v1 ? v3 : v4;
+    const int v6 = v2 ? v5 : column;
+    const int v7 = v0 - 4;
+    const int v8 = v1 ? v0 : v7;
+    const int v9 = v2 ? v8 : 0;
+    const float v10 = dp::to_float(dp::load(in0 + dp::i64(row) * 32 + column));
+    const float v11 = dp::to_float(dp::load(in0 + dp::i64(row) * 32 + v6));
+    const float v12 = dp::load(in1 + dp::i64(row) * 32 + v9);
+    const float v13 = dp::load(in2 + dp::i64(row) * 32 + v9);
+    const float v14 = -v13;
+    const float v15 = v1 ? v14 : v13;
+    const float v16 = v10 * v12;
+    const float v17 = v11 * v15;
+    const float v18 = v16 + v17;
+    const float rope = v2 ? v18 : v10;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(rope));
+    return rounded;
+  }
+
+  DP_METHOD float value(int row, int column) const {
+    const float v0 = dp::to_float(dp::load(in3 + dp::i64(row) * 32 + column));
+    return v0;
+  }
+
+  DP_METHOD void store(int row, int column, float out) const {
+    dp::store(out1 + dp::i64(row) * 64 + column, dp::convert<dp::bf16>(out));
+  }
+};
+
+DP_KERNEL(64) rope_cache_append_softmax_attention_0(
+    const dp::bf16 *in0,
+    const float *in1,
+    const float *in2,
+    const dp::bf16 *in3,
+    dp::bf16 *in4,
+    const dp::i32 *in5,
+    const dp::i32 *in6,
+    const dp::i32 *in7,
+    const dp::i32 *in8,
+    const dp::bf16 *in9,
+    dp::bf16 *out1,
+    const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::attention_shared_bytes<rope_cache_append_softmax_attention_0_cluster>());
+  dp::wait_grid();
+  dp::trigger_grid();
+  const rope_cache_append_softmax_attention_0_cluster cluster{in0, in1, in2, in3, in4, in5, in6, in7, in8, in9, out1, dims};
+  skeletons::attention(cluster, dp::block(), shared);
+}
+DP_EXPORT(rope_cache_append_softmax_attention_0)
+
 // linear_residual_0
 // What    out0 = residual(in2, linear(in0, in1))
 // Shapes  in0 [T, 64] bf16
@@ -1034,15 +1280,321 @@ begin_1(
 }
 DP_EXPORT(begin_1)
 
-// @lightning_attention_sum_squares_0: no CUDA emitter yet
-
-// @rope_cache_append_softmax_attention_0: no CUDA emitter yet
-
 // Made by mm1c. The words are those of kernels/dp, the loops those of
 // kernels/skeletons; a task of the plan is a block.
 #include "dp/dp.h"
+#include "skeletons/attention.h"
+#include "skeletons/cache_append.h"
+#include "skeletons/lightning_attention.h"
 #include "skeletons/matmul.h"
 #include "skeletons/step.h"
+
+// lightning_attention_sum_squares_1
+// What    out0 = lightning_attention(in0, in1, in2, in3, in4, in5)#0
+//         out1 = lightning_attention(in0, in1, in2, in3, in4, in5)#1
+//         out2 = sum_squares(lightning_attention(in0, in1, in2, in3, in4, in5)#0)
+// Shapes  in0 [T, 192] bf16
+//         in1 [4] f32
+//         in2 [T, 4, 16, 16] f32
+//         in3 [T] i32
+//         in4 [T] i32
+//         in5 [T] i32
+//         out0 [T, 64] bf16
+//         out1 [T, 4, 16, 16] f32
+//         out2 [T, 4] f32
+// Launch  grid 4 * B, block 256: 32 v channels of a head, 64 tokens at a time
+// Bound   memory: 4096 bytes of state of each sequence, in and out
+struct lightning_attention_sum_squares_1_cluster {
+  const dp::bf16 *in0;
+  const float *in1; // weight
+  float *in2;
+  const dp::i32 *in3;
+  const dp::i32 *in4;
+  const dp::i32 *in5;
+  dp::bf16 *out0;
+  float *out2;
+  const dp::i64 *dims;
+
+  static constexpr int kHeads = 4;
+  static constexpr int kHeadDim = 16;
+  static constexpr int kSlotFloats = 1024;
+  static constexpr int kPer = 1;
+  static constexpr int kWarps = 8;
+  static constexpr int kColumns = 32;
+  static constexpr int kChunk = 64;
+  static constexpr int kSumColumns = 16;
+
+  DP_METHOD float *state() const {
+    return in2;
+  }
+
+  DP_METHOD const float *slopes() const {
+    return in1;
+  }
+
+  DP_METHOD const dp::i32 *slots() const {
+    return in3;
+  }
+
+  DP_METHOD const dp::i32 *starts() const {
+    return in4;
+  }
+
+  DP_METHOD const dp::i32 *positions() const {
+    return in5;
+  }
+
+  DP_METHOD float qkv(int row, int column) const {
+    const float v0 = dp::to_float(dp::load(in0 + dp::i64(row) * 192 + column));
+    return v0;
+  }
+
+  DP_METHOD float store(int row, int column, float out) const {
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(out));
+    dp::store(out0 + dp::i64(row) * 64 + column, dp::convert<dp::bf16>(out));
+    return rounded;
+  }
+
+  DP_METHOD float accumulate(float x, float sum) const {
+    const float v0 = dp::fma(x, x, sum);
+    return v0;
+  }
+
+  DP_METHOD void store_sum(int row, int part, float sum) const {
+    dp::store(out2 + dp::i64(row) * 32 + part, sum);
+  }
+
+  DP_METHOD void clear_sums(int row, int column) const {
+    dp::store(out2 + dp::i64(row) * 32 + column, 0.0f);
+  }
+};
+
+DP_KERNEL(256) lightning_attention_sum_squares_1(
+    const dp::bf16 *in0,
+    const float *__restrict__ in1,
+    float *in2,
+    const dp::i32 *in3,
+    const dp::i32 *in4,
+    const dp::i32 *in5,
+    dp::bf16 *out0,
+    float *out2,
+    const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::lightning_attention_shared_bytes<lightning_attention_sum_squares_1_cluster>());
+  dp::wait_grid();
+  dp::trigger_grid();
+  const lightning_attention_sum_squares_1_cluster cluster{in0, in1, in2, in3, in4, in5, out0, out2, dims};
+  skeletons::lightning_attention(cluster, dp::block(), shared);
+}
+DP_EXPORT(lightning_attention_sum_squares_1)
+
+// rope_cache_append_0
+// What    out0 = cache_append(rope(in0, in1, in2), in3, in4, in5, in6, in7, in8)
+// Shapes  in0 [T, 32] bf16
+//         in1 [T, 4] f32
+//         in2 [T, 4] f32
+//         in3 [T, 32] bf16
+//         in4 [T, 2, 2, 64, 16] bf16
+//         in5 [T] i32
+//         in6 [T] i32
+//         in7 [T] i32
+//         in8 [T, T] i32
+//         out0 [T, 2, 2, 64, 16] bf16
+// Launch  grid 2 * B, block 256: a KV head of a sequence
+// Bound   memory: each key and value once in and out
+struct rope_cache_append_0_cluster {
+  const dp::bf16 *in0;
+  const float *in1;
+  const float *in2;
+  const dp::bf16 *in3;
+  dp::bf16 *in4;
+  const dp::i32 *in5;
+  const dp::i32 *in6;
+  const dp::i32 *in7;
+  const dp::i32 *in8;
+  const dp::i64 *dims;
+
+  static constexpr int kPer = 1;
+  using Element = dp::bf16;
+  static constexpr int kKVHeads = 2;
+  static constexpr int kPageTokens = 64;
+  static constexpr int kHeadDim = 16;
+
+  DP_METHOD dp::bf16 *cache() const {
+    return in4;
+  }
+
+  DP_METHOD const dp::i32 *slots() const {
+    return in5;
+  }
+
+  DP_METHOD const dp::i32 *starts() const {
+    return in6;
+  }
+
+  DP_METHOD const dp::i32 *positions() const {
+    return in7;
+  }
+
+  DP_METHOD const dp::i32 *pages() const {
+    return in8;
+  }
+
+  DP_METHOD float key(int row, int column) const {
+    const int v0 = int(dp::u32(column) % dp::u32(16));
+    const bool v1 = dp::u32(v0) < dp::u32(4);
+    const bool v2 = dp::u32(v0) < dp::u32(8);
+    const int v3 = column + 4;
+    const int v4 = column - 4;
+    const int v5 = v1 ? v3 : v4;
+    const int v6 = v2 ? v5 : column;
+    const int v7 = v0 - 4;
+    const int v8 = v1 ? v0 : v7;
+    const int v9 = v2 ? v8 : 0;
+    const float v10 = dp::to_float(dp::load(in0 + dp::i64(row) * 32 + column));
+    const float v11 = dp::to_float(dp::load(in0 + dp::i64(row) * 32 + v6));
+    const float v12 = dp::load(in1 + dp::i64(row) * 32 + v9);
+    const float v13 = dp::load(in2 + dp::i64(row) * 32 + v9);
+    const float v14 = -v13;
+    const float v15 = v1 ? v14 : v13;
+    const float v16 = v10 * v12;
+    const float v17 = v11 * v15;
+    const float v18 = v16 + v17;
+    const float rope = v2 ? v18 : v10;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(rope));
+    return rounded;
+  }
+
+  DP_METHOD float value(int row, int column) const {
+    const float v0 = dp::to_float(dp::load(in3 + dp::i64(row) * 32 + column));
+    return v0;
+  }
+};
+
+DP_KERNEL(256) rope_cache_append_0(
+    const dp::bf16 *in0,
+    const float *in1,
+    const float *in2,
+    const dp::bf16 *in3,
+    dp::bf16 *in4,
+    const dp::i32 *in5,
+    const dp::i32 *in6,
+    const dp::i32 *in7,
+    const dp::i32 *in8,
+    const dp::i64 *dims) {
+  dp::wait_grid();
+  dp::trigger_grid();
+  const rope_cache_append_0_cluster cluster{in0, in1, in2, in3, in4, in5, in6, in7, in8, dims};
+  skeletons::cache_append(cluster, dp::block(), {});
+}
+DP_EXPORT(rope_cache_append_0)
+
+// rope_softmax_attention_0
+// What    out0 = softmax_attention(rope(in0, in1, in2), in3, in4, in5, in6, in7)
+// Shapes  in0 [T, 64] bf16
+//         in1 [T, 4] f32
+//         in2 [T, 4] f32
+//         in3 [T, 2, 2, 64, 16] bf16
+//         in4 [T] i32
+//         in5 [T] i32
+//         in6 [T] i32
+//         in7 [T, T] i32
+//         out0 [T, 64] bf16
+// Launch  grid 2 * ceil(T / 16), block 256: a query head of a token a warp
+// Bound   memory: the pages of each token's context
+struct rope_softmax_attention_0_cluster {
+  const dp::bf16 *in0;
+  const float *in1;
+  const float *in2;
+  const dp::bf16 *in3;
+  const dp::i32 *in4;
+  const dp::i32 *in5;
+  const dp::i32 *in6;
+  const dp::i32 *in7;
+  dp::bf16 *out0;
+  const dp::i64 *dims;
+
+  static constexpr int kHeads = 4;
+  static constexpr int kPer = 16;
+  static constexpr int kWarps = 8;
+  static constexpr int kSpans = 1;
+  static constexpr int kSpanPages = 0;
+  static constexpr float kScale = 0.25f;
+  static constexpr bool kAppends = false;
+  using Element = dp::bf16;
+  static constexpr int kKVHeads = 2;
+  static constexpr int kPageTokens = 64;
+  static constexpr int kHeadDim = 16;
+
+  DP_METHOD const dp::bf16 *cache() const {
+    return in3;
+  }
+
+  DP_METHOD const dp::i32 *slots() const {
+    return in4;
+  }
+
+  DP_METHOD const dp::i32 *starts() const {
+    return in5;
+  }
+
+  DP_METHOD const dp::i32 *positions() const {
+    return in6;
+  }
+
+  DP_METHOD const dp::i32 *pages() const {
+    return in7;
+  }
+
+  DP_METHOD float query(int row, int column) const {
+    const int v0 = int(dp::u32(column) % dp::u32(16));
+    const bool v1 = dp::u32(v0) < dp::u32(4);
+    const bool v2 = dp::u32(v0) < dp::u32(8);
+    const int v3 = column + 4;
+    const int v4 = column - 4;
+    const int v5 = v1 ? v3 : v4;
+    const int v6 = v2 ? v5 : column;
+    const int v7 = v0 - 4;
+    const int v8 = v1 ? v0 : v7;
+    const int v9 = v2 ? v8 : 0;
+    const float v10 = dp::to_float(dp::load(in0 + dp::i64(row) * 64 + column));
+    const float v11 = dp::to_float(dp::load(in0 + dp::i64(row) * 64 + v6));
+    const float v12 = dp::load(in1 + dp::i64(row) * 32 + v9);
+    const float v13 = dp::load(in2 + dp::i64(row) * 32 + v9);
+    const float v14 = -v13;
+    const float v15 = v1 ? v14 : v13;
+    const float v16 = v10 * v12;
+    const float v17 = v11 * v15;
+    const float v18 = v16 + v17;
+    const float rope = v2 ? v18 : v10;
+    const float rounded = dp::to_float(dp::convert<dp::bf16>(rope));
+    return rounded;
+  }
+
+  DP_METHOD void store(int row, int column, float out) const {
+    dp::store(out0 + dp::i64(row) * 64 + column, dp::convert<dp::bf16>(out));
+  }
+};
+
+DP_KERNEL(256) rope_softmax_attention_0(
+    const dp::bf16 *in0,
+    const float *in1,
+    const float *in2,
+    const dp::bf16 *in3,
+    const dp::i32 *in4,
+    const dp::i32 *in5,
+    const dp::i32 *in6,
+    const dp::i32 *in7,
+    dp::bf16 *out0,
+    const dp::i64 *dims) {
+  DP_SHARED_MEMORY(shared,
+                   skeletons::attention_shared_bytes<rope_softmax_attention_0_cluster>());
+  dp::wait_grid();
+  dp::trigger_grid();
+  const rope_softmax_attention_0_cluster cluster{in0, in1, in2, in3, in4, in5, in6, in7, out0, dims};
+  skeletons::attention(cluster, dp::block(), shared);
+}
+DP_EXPORT(rope_softmax_attention_0)
 
 // begin_2
 // What    input ports, from the step block
@@ -1152,7 +1704,3 @@ DP_KERNEL(256) gather_rows_rms_norm_linear_0(
   skeletons::matmul(cluster, dp::block(), shared);
 }
 DP_EXPORT(gather_rows_rms_norm_linear_0)
-
-// @rope_cache_append_0: no CUDA emitter yet
-
-// @rope_softmax_attention_0: no CUDA emitter yet
