@@ -125,6 +125,10 @@ MM1_DRIVER_CALL cuInit(unsigned flags) {
   if (m.config.devices > kMaxDevices ||
       !m.memory.reserve(m.config.devices, m.config.memory_bytes))
     return kOutOfMemory;
+  constexpr int kDefaultArchitecture = 90;
+  if (m.config.arch == 0)
+    m.config.arch =
+        m.addedArchitecture ? m.addedArchitecture : kDefaultArchitecture;
   m.isInitialized = true;
   if (hasCheckedHostBuild())
     m.startChecking();

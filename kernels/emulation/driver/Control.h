@@ -27,7 +27,8 @@ extern "C" {
 struct mm1_emulated_config {
   /// How many GPUs; 0: cuInit says that there is none.
   int32_t devices;
-  /// Compute capability: 80 or 90.
+  /// Compute capability, 80 or 90. 0: that of the modules added before cuInit
+  /// (the highest), and 90 when there is none.
   int32_t arch;
   /// As cuDriverGetVersion says it, 13000 for r580.
   int32_t driver_version;
@@ -57,7 +58,8 @@ struct mm1_emulated_config {
   int32_t spin_milliseconds;
 };
 
-/// One sm_90 of 8 GiB that works at once and forward, printing reports.
+/// One GPU of 8 GiB and the modules' architecture, which works at once and
+/// forward and prints reports.
 void mm1_emulated_default_config(mm1_emulated_config *config);
 
 /// Forgets devices, memory, handles, reports, counts and injected errors, but

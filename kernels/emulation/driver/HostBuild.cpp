@@ -4,6 +4,7 @@
 #include "kernels/emulation/driver/Cubin.h"
 #include "kernels/emulation/driver/Machine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <elf.h>
@@ -97,6 +98,8 @@ std::string addModule(std::span<const std::byte> image,
     return module.error().message;
   if (std::string differs = difference(*cubin, *module); !differs.empty())
     return "is the host module of another text: " + differs;
+  Machine &m = machine();
+  m.addedArchitecture = std::max(m.addedArchitecture, cubin->architecture);
   hostBuilds().modules.push_back(std::move(*module));
   hostBuilds().byImage[contentOf(image)] = &hostBuilds().modules.back();
   return {};

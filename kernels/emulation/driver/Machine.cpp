@@ -214,7 +214,6 @@ using namespace mm1::emulated;
 MM1_EXPORT void mm1_emulated_default_config(mm1_emulated_config *config) {
   *config = {};
   config->devices = 1;
-  config->arch = 90;
   config->driver_version = mm1::cuda::kNeededVersion;
   config->memory_bytes = uint64_t(8) << 30;
   config->print = 1;

@@ -21,6 +21,8 @@ inline constexpr int kMaxDevices = 8;
 struct Machine {
   mm1_emulated_config config;
   bool isInitialized = false;
+  /// The highest of the cubins that host modules were added for.
+  int addedArchitecture = 0;
   /// Differs from that of every machine before.
   uint64_t generation = 0;
 

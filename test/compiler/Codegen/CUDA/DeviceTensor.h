@@ -1,7 +1,7 @@
 //===- DeviceTensor.h - Tensors as they lie in a device's memory ----------===//
 // Between the reference's doubles and the layouts of Layout.h:
 //
-//   DeviceTensor x(type, tensor);   // [T, 40] bf16: rows of 64, zeros behind 40
+//   DeviceTensor x(type, tensor);  // [T, 40] bf16: rows of 64, zeros behind 40
 //   run(x.data(), y.data());
 //   Tensor result = y.read();       // and expects y's padding and guard intact
 //

@@ -3,7 +3,8 @@
 // the emulation on random inputs:
 //
 //   against the reference   which evaluates the cluster in double
-//   row by row              each row alone gives the bits that it has in a batch
+//   row by row              each row alone gives the bits that it has in a
+//                           batch
 //   by another schedule     and those of other blocks, warps and rows at a time
 //
 // Kernels with state (attention, recurrence) or choices (experts) have tests of

@@ -66,6 +66,23 @@ TEST_F(Load, DescribesTheMachine) {
             kInvalidDevice);
 }
 
+/// An artifact for sm_80 wants another machine than one for sm_90a.
+TEST_F(Load, HasTheArchitectureOfItsModules) {
+  for (int arch : {80, 90}) {
+    mm1_emulated_config config = defaultConfig();
+    config.arch = 0;
+    controls().reset(&config);
+    auto cubin = makeCubin(arch, testKernels());
+    ASSERT_EQ(
+        controls().addModule(cubin.data(), cubin.size(), MM1_PLAIN_KERNELS),
+        nullptr);
+    ASSERT_DRIVER(cu.cuInit(0));
+    int major = 0;
+    ASSERT_DRIVER(cu.cuDeviceGetAttribute(&major, kCapabilityMajor, 0));
+    EXPECT_EQ(10 * major, arch);
+  }
+}
+
 TEST_F(Load, RunsOutOfMemory) {
   mm1_emulated_config config = defaultConfig();
   config.memory_bytes = 1 << 20;

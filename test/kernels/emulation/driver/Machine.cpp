@@ -62,6 +62,7 @@ std::vector<CubinKernelText> testKernels() {
 mm1_emulated_config defaultConfig() {
   mm1_emulated_config config;
   controls().defaultConfig(&config);
+  config.arch = 90;
   config.print = 0;
   config.spin_milliseconds = 50;
   return config;

@@ -1,0 +1,57 @@
+//===- KitWriter.h - Write the folder that Kit.h reads --------------------===//
+//   KitWriter kit("base, sm_90a");
+//   kit.addModule("kernels_0", "sm_90a", cubin, hostModule);
+//   kit.addCase(kernelCase);
+//   kit.write("base.kit");     // whole or absent
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "test/gpu/Kit.h"
+#include "test/gpu/PlanCases.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mm1::kit {
+
+class KitWriter {
+public:
+  /// \param origin  what it was made from, for people
+  explicit KitWriter(std::string origin) : origin(std::move(origin)) {}
+
+  /// \param host  bytes of the same text's host module; empty: none
+  void addModule(const std::string &name, const std::string &architecture,
+                 std::string cubin, std::string host);
+  /// A kernel of a plan, or of another group: then `more` has what Kit.h reads
+  /// of it besides.
+  void addCase(KernelCase made, const std::string &group = "kernels",
+               nlohmann::ordered_json more = {});
+  void addUnasked(const Unasked &question);
+
+  /// Writes the folder, which must not exist. Input error: it does; machine
+  /// error: the disk.
+  Status write(const std::string &folder) const;
+
+  size_t numCases() const { return cases.size(); }
+
+private:
+  /// Remembers bytes under a name; equal bytes are kept once.
+  std::string addTensor(const std::string &name, ElementType type,
+                        std::vector<std::byte> bytes);
+
+  struct Tensor {
+    std::string name;
+    ElementType type;
+    std::vector<std::byte> bytes;
+  };
+  std::string origin;
+  std::vector<Tensor> tensors;
+  std::map<std::string, std::string> byHash; ///< type and hash to the name
+  std::map<std::string, std::string> files;  ///< path to bytes
+  nlohmann::ordered_json modules = nlohmann::ordered_json::array(),
+                         cases = nlohmann::ordered_json::array(),
+                         unasked = nlohmann::ordered_json::array();
+};
+
+} // namespace mm1::kit

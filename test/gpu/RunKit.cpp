@@ -1,0 +1,254 @@
+//===- RunKit.cpp - Everything a kit asks a GPU ---------------------------===//
+#include "test/gpu/RunKit.h"
+#include "runtime/Artifact/Manifest.h"
+#include "test/gpu/Compare.h"
+#include "test/gpu/Launcher.h"
+#include "test/gpu/Report.h"
+#include "test/gpu/Timings.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+namespace mm1::kit {
+
+namespace {
+
+std::string text(const char *format, auto... values) {
+  char buffer[256];
+  std::snprintf(buffer, sizeof(buffer), format, values...);
+  return buffer;
+}
+
+/// "2026-11-22T01:02:03Z".
+std::string now() {
+  std::time_t seconds = std::time(nullptr);
+  std::tm utc = {};
+  gmtime_r(&seconds, &utc);
+  char buffer[32];
+  std::strftime(buffer, sizeof(buffer), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return buffer;
+}
+
+class KitRun {
+public:
+  KitRun(const RunOptions &options, const Kit &kit, Launcher &launcher,
+         Report &report)
+      : options(options), kit(kit), launcher(launcher), report(report) {}
+
+  Status run() {
+    for (const std::string &group : kGroups) {
+      if (!options.only.empty() &&
+          std::find(options.only.begin(), options.only.end(), group) ==
+              options.only.end())
+        continue;
+      if (Status status = runGroup(group); !status)
+        return status;
+    }
+    return report.finish();
+  }
+
+private:
+  Status runGroup(const std::string &group) {
+    if (group == "timings")
+      return runTimings();
+    for (const Case &each : kit.cases())
+      if (each.group == group)
+        if (Status status =
+                group == "questions" ? ask(each) : checkAnswers(each);
+            !status)
+          return status;
+    if (group == "questions")
+      for (const Unasked &each : kit.unasked())
+        if (Status status = report.note(
+                group, each.question, "not asked", "needs " + each.needs,
+                {{"source", each.source}, {"needs", each.needs}});
+            !status)
+          return status;
+    return {};
+  }
+
+  /// One launch. Wrong kernels and damaged memory are results; a GPU that is
+  /// lost is an error.
+  Expected<std::vector<std::vector<std::byte>>> runOnce(const Case &what) {
+    auto prepared = launcher.prepare(what);
+    if (!prepared)
+      return prepared.takeError();
+    if (Status status = prepared->launch(); !status)
+      return status.takeError();
+    std::vector<std::vector<std::byte>> memory;
+    for (size_t i = 0; i < what.arguments.size(); ++i) {
+      auto bytes = prepared->read(i);
+      if (!bytes)
+        return bytes.takeError();
+      memory.push_back(std::move(*bytes));
+    }
+    return memory;
+  }
+
+  /// Reports a case that could not be run, and goes on where the GPU can.
+  Status notRun(const Case &what, const Error &error) {
+    if (Status status = report.failed(what.group, what.name, error.message);
+        !status)
+      return status;
+    return launcher.gpu().lost();
+  }
+
+  Status checkAnswers(const Case &what) {
+    auto memory = runOnce(what);
+    if (!memory)
+      return notRun(what, memory.error());
+    Difference all;
+    for (size_t i = 0; i < what.arguments.size(); ++i) {
+      Difference one = compare(what.arguments[i], (*memory)[i]);
+      if (!what.arguments[i].expected.empty())
+        all.compared += one.compared;
+      all.wrong += one.wrong;
+      all.worst = std::max(all.worst, one.worst);
+      if (all.message.empty() && !one.message.empty())
+        all.message = "argument " + std::to_string(i) + ": " + one.message;
+    }
+    nlohmann::ordered_json more = {
+        {"compared", all.compared}, {"wrong", all.wrong}, {"worst", all.worst}};
+    if (all.compared == 0)
+      return report.failed(what.group, what.name,
+                           "the kit has no answer to compare with",
+                           std::move(more));
+    if (all.wrong > 0)
+      return report.failed(what.group, what.name,
+                           all.message + " (" + std::to_string(all.wrong) +
+                               " wrong)",
+                           std::move(more));
+    return report.passed(what.group, what.name,
+                         text("%llu numbers, worst %.2f of what %s allow",
+                              (unsigned long long)all.compared, all.worst,
+                              what.tolerance.c_str()),
+                         std::move(more));
+  }
+
+  Status ask(const Case &what) {
+    auto memory = runOnce(what);
+    if (!memory)
+      return notRun(what, memory.error());
+    const std::vector<std::byte> &bytes = (*memory)[what.asked];
+    std::string said;
+    nlohmann::ordered_json words = nlohmann::ordered_json::array();
+    size_t count = what.answers.front().words.size();
+    for (size_t i = 0; i < count; ++i) {
+      uint32_t word;
+      std::memcpy(&word, bytes.data() + 4 * i, sizeof(word));
+      words.push_back(word);
+      said += text(i ? " %08x" : "%08x", word);
+    }
+    bool isKnown = false;
+    for (const Answer &answer : what.answers)
+      if (!isKnown && std::memcmp(bytes.data(), answer.words.data(),
+                                  4 * answer.words.size()) == 0) {
+        isKnown = true;
+        said = answer.text;
+      }
+    bool isAsEmulated = said == what.answers.front().text;
+    nlohmann::ordered_json more = {{"question", what.question},
+                                   {"source", what.source},
+                                   {"answer", said},
+                                   {"words", words},
+                                   {"emulation", what.answers.front().text}};
+    // A GPU may say otherwise: that is what it is asked for. The emulation may
+    // not.
+    if (launcher.isEmulated() && !isAsEmulated)
+      return report.failed(what.group, what.name,
+                           "says " + said + "; the kit expects " +
+                               what.answers.front().text,
+                           std::move(more));
+    return report.note(what.group, what.name,
+                       isAsEmulated ? "as said" : "DIFFERS",
+                       what.question + ": " + said, std::move(more));
+  }
+
+  Status runTimings() {
+    auto watch = Stopwatch::create(launcher.gpu(), launcher.isEmulated());
+    if (!watch)
+      return watch.takeError();
+    double rate = watch->bytesPerSecond();
+    if (Status status = reportTiming(
+            "copy", text("%.0f GB/s read and written", rate * 1e-9),
+            {{"bytes_per_second", rate}});
+        !status)
+      return status;
+    for (const Case &each : kit.cases()) {
+      if (each.group != "kernels")
+        continue;
+      auto prepared = launcher.prepare(each);
+      if (!prepared) {
+        if (Status status = notRun(each, prepared.error()); !status)
+          return status;
+        continue;
+      }
+      Expected<Timing> timing = watch->time(*prepared);
+      if (!timing)
+        return timing.takeError();
+      double bound = rate > 0 ? double(each.movedBytes) / rate : 0;
+      double ratio = bound > 0 ? timing->medianSeconds / bound : 0;
+      if (Status status = reportTiming(
+              each.name,
+              text("%.2f us +- %.0f %%  %.3f MB  %.3f GFLOP  bound %.2f us  "
+                   "ratio %.2f",
+                   timing->medianSeconds * 1e6, timing->spread * 50,
+                   double(each.movedBytes) * 1e-6, double(each.flops) * 1e-9,
+                   bound * 1e6, ratio),
+              {{"median_seconds", timing->medianSeconds},
+               {"spread", timing->spread},
+               {"launches", timing->launches},
+               {"moved_bytes", each.movedBytes},
+               {"flops", each.flops},
+               {"bound_seconds", bound},
+               {"ratio", ratio}});
+          !status)
+        return status;
+    }
+    return {};
+  }
+
+  /// Seconds of an emulated GPU are nobody's result: that it was timed is all
+  /// that is told.
+  Status reportTiming(const std::string &name, const std::string &line,
+                      nlohmann::ordered_json numbers) {
+    if (launcher.isEmulated())
+      return report.note("timings", name, "emulated",
+                         "no time of a GPU was measured");
+    return report.note("timings", name, "timed", line, std::move(numbers));
+  }
+
+  const RunOptions &options;
+  const Kit &kit;
+  Launcher &launcher;
+  Report &report;
+};
+
+} // namespace
+
+Status runKit(const RunOptions &options) {
+  Expected<Kit> kit = Kit::open(options.kit);
+  if (!kit)
+    return kit.takeError();
+  auto launcher = Launcher::create(*kit, options.driver, options.gpu);
+  if (!launcher)
+    return launcher.takeError();
+  nlohmann::ordered_json gpu = (*launcher)->describe();
+  std::printf("%s\n%s for %s on %s\n", gpu.dump().c_str(),
+              kit->origin().c_str(), (*launcher)->architecture().c_str(),
+              (*launcher)->gpu().name().c_str());
+  Report report(options.json, {{"kit", kit->origin()},
+                               {"version", std::string(versionString())},
+                               {"date", now()},
+                               {"architecture", (*launcher)->architecture()},
+                               {"gpu", std::move(gpu)}});
+  if (Status status = KitRun(options, *kit, **launcher, report).run(); !status)
+    return status;
+  if (!report.allPassed())
+    return inputError(options.kit + ": some answers are wrong");
+  return {};
+}
+
+} // namespace mm1::kit
