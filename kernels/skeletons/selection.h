@@ -65,7 +65,7 @@ template <typename Cluster> DP_DEVICE constexpr int selection_shared_bytes() {
   return int(sizeof(SelectionMemory<Cluster::kWarps * 32>));
 }
 
-/// One row. `visit(id, logit)` below is told each id that counts.
+/// One row, by all threads of a block.
 template <typename Cluster> struct Selection {
   static constexpr int kThreads = Cluster::kWarps * 32,
                        kCandidates = Cluster::kCandidates;
@@ -75,7 +75,8 @@ template <typename Cluster> struct Selection {
   const int row;
   SelectionMemory<kThreads> &memory;
 
-  /// The thread's columns, in rising order; `step` counts them.
+  /// visit(step, id, logit) for each of the thread's ids that count, in rising
+  /// order; `step` counts its columns.
   template <typename Visit>
   DP_METHOD void for_each_id(const Visit &visit) const {
     constexpr int batch = 4; // loads under way at once
