@@ -4,8 +4,10 @@
 // them: two blocks of 64 threads, `in` and `weights` 4096 words that are read,
 // `out` 4096 words that are written, all 16-byte aligned.
 //
-//   test/kernels/dp/ConformanceTest.cpp   what each must answer; runs them in the
-//                                         emulation and compiles them for GPUs
+//   Answers.h                             what each must answer
+//   test/kernels/dp/ConformanceTest.cpp   that the emulation does
+//   LintProgramTest.cpp                   that NVRTC makes of each the
+//                                         instruction it is named for
 //
 // Inputs are words; a kernel that wants floats or bf16 reads the words as such.
 //===----------------------------------------------------------------------===//

@@ -437,6 +437,7 @@ void Block::release(void *p, int bytes, Scope scope, Site at) {
   // What was released here before goes on with a read, change and write.
   if (released.seen)
     all.join(*released.seen);
+  order->shadow.passOn(*order, self->thread, all);
   released = {std::make_shared<const Seen>(std::move(all)),
               order->shadow.piece(order->piece).device, scope};
 }

@@ -9,13 +9,14 @@ using namespace mm1::emulation;
 
 /// The host, before all pieces.
 static constexpr uint32_t kHostInstance = 1;
-static constexpr uint32_t kMostInstances = 1u << 23;
 
 static Mark hostMark() { return {0, 3, kHostInstance, 0, 0}; }
 
-Shadow::Shadow(Report report) : report(std::move(report)) {
+Shadow::Shadow(Report report, uint32_t mostInstances)
+    : report(std::move(report)), mostInstances(mostInstances) {
   pieces.push_back({"the host", {}, {}, {}}); // PieceId 0
   instances = {{0, 0}, {0, 0}};               // none, the host
+  nextInstance = 2;
 }
 Shadow::~Shadow() = default;
 
@@ -99,10 +100,12 @@ PieceId Shadow::beginBehindAll(std::string name) {
 }
 
 uint32_t Shadow::beginInstance(PieceId piece, int block) {
-  if (instances.size() == kMostInstances)
+  if (nextInstance == mostInstances)
     forgetMarks();
-  instances.push_back({piece, block});
-  return uint32_t(instances.size() - 1);
+  if (nextInstance == instances.size())
+    instances.emplace_back();
+  instances[nextInstance] = {piece, block};
+  return nextInstance++;
 }
 
 /// There are no numbers left: who wrote what is forgotten, that it was is not.
@@ -119,7 +122,7 @@ void Shadow::forgetMarks() {
         forget(page.cells[i]);
     }
   releases.clear();
-  instances.resize(2);
+  nextInstance = 2;
 }
 
 static bool includes(const LaneClock &clock, Moment moment) {
@@ -127,18 +130,32 @@ static bool includes(const LaneClock &clock, Moment moment) {
          (moment.lane < clock.size() && moment.tick <= clock[moment.lane]);
 }
 
+const LaneClock &Shadow::clockOf(const ThreadOrder &order,
+                                 uint32_t agent) const {
+  const Piece &mine = pieces[order.piece];
+  return order.hasWaited[agent] ? mine.waited : mine.start;
+}
+
 /// Whether what the mark says happened is behind the agent.
 bool Shadow::isBehind(const Mark &mark, const ThreadOrder &order,
-                      uint32_t agent) {
+                      uint32_t agent) const {
   if (mark.isNone() || mark.instance == kHostInstance || order.piece == 0 ||
       order.isBehind(mark, agent))
     return true;
   PieceId other = instances[mark.instance].piece;
   if (other == order.piece)
     return false;
-  const Piece &mine = pieces[order.piece];
-  return includes(order.hasWaited[agent] ? mine.waited : mine.start,
-                  pieces[other].moment);
+  const LaneClock *acquired = order.acquiredPieces(agent);
+  return includes(clockOf(order, agent), pieces[other].moment) ||
+         (acquired && includes(*acquired, pieces[other].moment));
+}
+
+void Shadow::passOn(const ThreadOrder &order, uint32_t agent, Seen &all) const {
+  all.join(clockOf(order, agent));
+  std::erase_if(all.blocks, [&](const auto &entry) {
+    PieceId piece = instances[entry.first].piece;
+    return piece != order.piece && includes(all.pieces, pieces[piece].moment);
+  });
 }
 
 //===--------------------------------- Accesses -----------------------------===//

@@ -79,7 +79,9 @@ public:
   using Report = std::function<void(const std::string &)>;
 
   /// \param report  told each finding, in a line
-  explicit Shadow(Report report);
+  /// \param mostInstances  so many blocks are told apart; then who wrote what is
+  ///                       forgotten once (for tests, to have it soon)
+  explicit Shadow(Report report, uint32_t mostInstances = kMostInstances);
   ~Shadow();
   Shadow(const Shadow &) = delete;
 
@@ -137,10 +139,14 @@ public:
     Scope scope;
   };
   Released &released(const void *p) { return releases[p]; }
+  /// What the thread passes on with a release: `all`, less what is behind it as
+  /// a whole, which its clock says.
+  void passOn(const ThreadOrder &order, uint32_t agent, Seen &all) const;
   const Piece &piece(PieceId id) const { return pieces[id]; }
   PieceId pieceOf(uint32_t instance) const { return instances[instance].piece; }
 
 private:
+  static constexpr uint32_t kMostInstances = 1u << 23; ///< as Mark holds
   static constexpr size_t kPageBytes = 4096, kPageCells = kPageBytes / 2;
   /// All cells of a page are equal until one is used alone.
   struct Page {
@@ -164,7 +170,9 @@ private:
   void reportLine(const std::string &line);
   Block *find(uintptr_t at);
   bool isInRange(uintptr_t at) const;
-  bool isBehind(const Mark &mark, const ThreadOrder &order, uint32_t agent);
+  bool isBehind(const Mark &mark, const ThreadOrder &order,
+                uint32_t agent) const;
+  const LaneClock &clockOf(const ThreadOrder &order, uint32_t agent) const;
   void check(Cell &cell, Mark mine, Access access, ThreadOrder &order,
              uint32_t agent, const char *&what, Mark &other);
   void reportRace(const char *what, Mark mine, Mark other, size_t bytes,
@@ -181,7 +189,8 @@ private:
   Block *lastBlock = nullptr;
   std::string problem;
   std::vector<Piece> pieces;
-  std::vector<Instance> instances;
+  std::vector<Instance> instances; ///< a ring; numbers of old ones come again
+  uint32_t nextInstance, mostInstances;
   LaneClock lastTicks;
   std::map<const void *, Released> releases;
 };

@@ -42,13 +42,22 @@ struct AgentStamps {
   }
 };
 
-/// What somebody knows to have happened: by instance of a block.
+/// What somebody knows to have happened: by instance of a block, and whole
+/// pieces of work, where it is passed on from one kernel to another.
 struct Seen {
   std::map<uint32_t, AgentStamps> blocks;
+  LaneClock pieces;
 
   void join(const Seen &other) {
     for (const auto &[instance, stamps] : other.blocks)
       blocks[instance].join(stamps);
+    join(other.pieces);
+  }
+  void join(const LaneClock &other) {
+    if (pieces.size() < other.size())
+      pieces.resize(other.size());
+    for (size_t i = 0; i < other.size(); ++i)
+      pieces[i] = std::max(pieces[i], other[i]);
   }
 };
 using SeenPointer = std::shared_ptr<const Seen>;
@@ -81,6 +90,11 @@ public:
            it->second.includes(mark.agent, mark.stamp);
   }
 
+  /// The pieces that whoever `agent` acquired from had behind it.
+  const LaneClock *acquiredPieces(uint32_t agent) const {
+    return seen[agent] ? &seen[agent]->pieces : nullptr;
+  }
+
   /// All threads meet.
   void meet() {
     SeenPointer joined = joinSeen(0, numThreads);
@@ -88,8 +102,9 @@ public:
     if (joined && joined->blocks.count(instance)) {
       Seen others = *joined;
       others.blocks.erase(instance);
-      joined = others.blocks.empty() ? nullptr
-                                     : std::make_shared<const Seen>(others);
+      joined = others.blocks.empty() && others.pieces.empty()
+                   ? nullptr
+                   : std::make_shared<const Seen>(others);
     }
     std::fill(seen.begin(), seen.begin() + numThreads, joined);
     barrierStamp = stamp++;

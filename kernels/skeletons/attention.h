@@ -104,12 +104,12 @@ template <typename Cluster> DP_DEVICE RowMemory row_memory(dp::Shared shared) {
   return {mine, mine + Cluster::kHeadDim};
 }
 
-/// Puts the query of a row where all lanes of the warp find it.
+/// Puts the query of a row where all lanes of the warp find it. The one before
+/// has been read: attend() waits behind each product.
 template <typename Cluster>
 DP_DEVICE void load_query(const Cluster &cluster, int row, int queryHead,
                           float *query) {
   constexpr int channels = Cluster::kHeadDim;
-  dp::sync_warp(); // the row before has been read
   for (int c = dp::lane(); c < channels; c += 32)
     query[c] = cluster.query(row, queryHead * channels + c);
   dp::sync_warp();

@@ -9,12 +9,14 @@
 //     float *out0;
 //     const dp::i64 *dims;
 //     static constexpr int kParts = 1, ...;
-//     DP_METHOD void store(skeletons::Part<0>, int row, int, int column) const {
+//     DP_METHOD void store(skeletons::Part<0>, int row, int,
+//                          int column) const {
 //       dp::store(out0 + row * 32 + column,
 //                 2.0f * dp::load(in0 + row * 32 + column));
 //     }
 //   };
-//   DP_KERNEL(256) scale_0(const float *in0, float *out0, const dp::i64 *dims) {
+//   DP_KERNEL(256) scale_0(const float *in0, float *out0,
+//                          const dp::i64 *dims) {
 //     dp::wait_grid();
 //     dp::trigger_grid();
 //     const scale_0_cluster cluster{in0, out0, dims};

@@ -1,13 +1,13 @@
 //===- elementwise.h - Results that need only their own place ------------===//
-// A task is `kPer` rows; the threads of its block walk over the columns. Results
-// of one shape, [T, kColumns] or [T, kInner, kColumns], are a part.
+// A task is `kPer` rows; the threads of its block walk over the columns.
+// Results of one shape, [T, kColumns] or [T, kInner, kColumns], are a part.
 //
 // Cluster
 //   kPer                              rows of a task
 //   kParts, kInner[], kColumns[]      their shapes; kInner is 1 for rank 2
 //   store(part, row, inner, column)   makes one place of the part's results
-//   clear(part, row, inner, column)   puts zeros behind their rows; needed where
-//                                     kColumns is not a multiple of 32
+//   clear(part, row, inner, column)   puts zeros behind their rows; needed
+//                                     where kColumns is not a multiple of 32
 //===----------------------------------------------------------------------===//
 #pragma once
 

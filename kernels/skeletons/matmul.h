@@ -1,6 +1,7 @@
 //===- matmul.h - linear of several widths, with what stands around it ---===//
-// Products that an epilogue joins (silu(g) * u) are a part; parts have widths of
-// their own. A task is up to `kBlockColumns` columns of one part, for all rows:
+// Products that an epilogue joins (silu(g) * u) are a part; parts have widths
+// of their own. A task is up to `kBlockColumns` columns of one part, for all
+// rows:
 //
 //   parts of 24576 and 8192 columns, blocks of 256: tasks 0 to 95, 96 to 127
 //

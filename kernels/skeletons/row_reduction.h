@@ -11,8 +11,8 @@
 //   accumulate(x, sum) -> sum          e.g. sum + x * x
 //   finish(sum) -> stat                e.g. 1 / sqrt(sum / kColumns + eps)
 //   store(row, column, x, stat)        makes one place of the results
-//   clear(row, column)                 puts zeros behind their rows; needed where
-//                                      kColumns is not a multiple of 32
+//   clear(row, column)                 puts zeros behind their rows; needed
+//                                      where kColumns is not a multiple of 32
 //===----------------------------------------------------------------------===//
 #pragma once
 

@@ -9,8 +9,8 @@
 //   reduced(row, column), accumulate(x, sum), finish(sum)
 //                                        as in row_reduction.h
 //   store(row, stretch, sum)             the sum of a stretch
-//   clear(row, stretch)                  puts zeros behind the sums; needed where
-//                                        kStretches is not a multiple of 32
+//   clear(row, stretch)                  puts zeros behind the sums; needed
+//                                        where kStretches is not a multiple of 32
 //   kStoresRows                          whether there are other results, of
 //     store_row(row, column)             kColumns
 //     clear_row(row, column)

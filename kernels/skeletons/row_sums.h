@@ -1,9 +1,10 @@
 //===- row_sums.h - Sums over the columns of rows, in one order ----------===//
 // The same row gives the same bits wherever it is summed: alone, by a block of
 // any width, or by every block of a matmul again. So the order follows from the
-// column's number and nothing else. Eight groups of 32 chains share the columns,
+// column's number and nothing else. Eight groups of 32 chains share the
+// columns,
 //
-//   column c is in chain c % 32 of group c / 32 % 8       c = 300: 12 of group 1
+//   column c is in chain c % 32 of group c / 32 % 8     c = 300: 12 of group 1
 //
 // a chain takes its columns in rising order, a group's chains are added as
 // dp::warp_sum adds lanes, and then the groups in order. A warp of W has the

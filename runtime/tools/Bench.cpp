@@ -389,8 +389,8 @@ private:
       return report[part][field].get<double>();
     };
     std::printf(
-        "device     %s, ready in %.2f s, %s of %s weights copied to huge "
-        "pages\n",
+        "device     %s, ready in %.2f s, %s of %s weights copied to memory of "
+        "its own\n",
         report["device"].get<std::string>().c_str(), model->readySeconds,
         formatBytes(device().memory().copiedWeights).c_str(),
         formatBytes(plan().weightBytes()).c_str());

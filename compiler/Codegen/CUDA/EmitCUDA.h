@@ -6,8 +6,8 @@
 //   }
 // becomes a kernel whose text a person can read, in the words of kernels/dp:
 //
-//   struct linear_silu_0_cluster { ... };    sizes, and holes made of the region
-//   DP_KERNEL(256) linear_silu_0(...) {      its parameters
+//   struct linear_silu_0_cluster { ... };   sizes, and holes made of the region
+//   DP_KERNEL(256) linear_silu_0(...) {     its parameters
 //     skeletons::matmul(linear_silu_0_cluster{...}, dp::block(), shared);
 //   }
 //
@@ -37,8 +37,8 @@ struct CUDAKernel {
 /// Parameters: the cluster's inputs, then its outputs (but not updated states,
 /// which are written through their inputs), then the step's dims (KernelABI.h),
 /// all pointers to device memory in the layouts of Layout.h. Emits an error on
-/// the cluster and fails when no skeleton accepts it, the schedule is missing or
-/// does not fit, or a layout is not the skeleton's.
+/// the cluster and fails when no skeleton accepts it, the schedule is missing
+/// or does not fit, or a layout is not the skeleton's.
 FailureOr<CUDAKernel> emitCUDAKernel(ClusterOp cluster, StringRef symbol);
 
 /// The kernel of a builtin of the plan: parameters are its ports, and then those

@@ -1,15 +1,15 @@
 //===- Emitters.h - How a cluster fills the holes of a skeleton -----------===//
 // A skeleton is a header in kernels/skeletons with a kernel's loops, a template
-// over the cluster; its head lists what it wants of the cluster's struct. To add
-// one for some clusters:
+// over the cluster; its head lists what it wants of the cluster's struct. To
+// add one for some clusters:
 //
 //   1. kernels/skeletons/elementwise.h with
 //        template <typename Cluster>
 //        DP_DEVICE void elementwise(const Cluster &, int task, dp::Shared);
 //      and, where it uses shared memory, elementwise_shared_bytes<Cluster>(),
 //      at most 48 KiB.
-//   2. EmitElementwise.cpp here, with a Skeleton: which clusters it accepts, and
-//      a function that prints the struct's constants and holes:
+//   2. EmitElementwise.cpp here, with a Skeleton: which clusters it accepts,
+//      and a function that prints the struct's constants and holes:
 //
 //        FailureOr<KernelHead> printRows(ClusterText &text) {
 //          text.constant("kPer", 4);
@@ -24,8 +24,8 @@
 //        }
 //        const Skeleton kElementwise{"elementwise", "skeletons/elementwise.h",
 //                                    accepts, printRows};
-//   3. a line in the table of Skeletons.cpp. The first that accepts is taken, so
-//      a faster form stands in front of the plain one.
+//   3. a line in the table of Skeletons.cpp. The first that accepts is taken,
+//      so a faster form stands in front of the plain one.
 //
 // The comment, the members, the wrapper kernel and its waits are the core's
 // (EmitCUDA.cpp).
@@ -88,8 +88,8 @@ const Skeleton *findSkeleton(ClusterOp cluster);
 
 //===----------------------------------- Holes ------------------------------===//
 
-/// A member function of a cluster's struct. Declare its parameters in order, ask
-/// `values` for values at places made of them, then end it, once.
+/// A member function of a cluster's struct. Declare its parameters in order,
+/// ask `values` for values at places made of them, then end it, once.
 class Hole {
 public:
   Hole(ClusterText &text, StringRef name, StringRef result = "void");
@@ -136,8 +136,8 @@ private:
   SmallVector<Store> stores;
 };
 
-/// The hole `name(tag, row, [inner,] column)` that puts zeros into these results,
-/// which have one shape; nothing where their rows have no padding.
+/// The hole `name(tag, row, [inner,] column)` that puts zeros into these
+/// results, which have one shape; nothing where their rows have no padding.
 LogicalResult printClear(ClusterText &text, StringRef name, StringRef tag,
                          ArrayRef<unsigned> results, bool takesInner = false);
 /// Whether rows of so many columns end before a multiple of 32.

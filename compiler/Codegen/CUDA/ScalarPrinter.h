@@ -37,8 +37,8 @@ StringRef cppType(Type element);
 /// order, which are stored as q + 128.
 StringRef storageType(RankedTensorType type);
 
-/// Whether an operand is a weight, which nobody writes while a model runs: those
-/// have a layout (`tile-weights`), and nothing else has.
+/// Whether an operand is a weight, which nobody writes while a model runs:
+/// those have a layout (`tile-weights`), and nothing else has.
 bool isWeight(RankedTensorType type);
 
 /// The shortest spelling of a float that reads back as the same one: "0.5f".

@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "HostProgram.h"
 
+#include "kernels/emulation/ThreadOrder.h"
+
 #include <numeric>
 
 using namespace mm1::emulation;
@@ -377,6 +379,87 @@ TEST_F(Pieces, AreNotOrderedBeforeTheirWait) {
                        "8192; the thread is before its wait_grid"),
             std::string::npos)
       << lines;
+}
+
+// f, then a release, in one stream; an acquire on another device may read what f
+// wrote, though no clock of its own says so.
+TEST_F(Pieces, ArePassedOnByRelease) {
+  HostProgram two(R"(
+    DP_KERNEL(32) tell(float *x) {
+      if (dp::thread() == 0)
+        dp::store_release_system(reinterpret_cast<int *>(x), 1);
+    }
+    DP_EXPORT(tell)
+    DP_KERNEL(32) hear(float *x) {
+      while (dp::load_acquire_system(reinterpret_cast<int *>(x)) != 1)
+        dp::spin_pause();
+      dp::store(x + 1500 + dp::thread(), dp::load(x + 1024 + dp::thread()));
+    }
+    DP_EXPORT(hear)
+  )",
+                  true);
+  Engine engine({.shadow = &shadow});
+  auto run = [&](const char *kernel, Piece piece) {
+    piece.name = kernel;
+    EXPECT_EQ(
+        two.run(engine, kernel,
+                {.blocks = 1, .threads = 32, .piece = shadow.begin(piece)},
+                memory.x),
+        "");
+  };
+  launch("f", {"", {1, 1}, {}, {}});
+  run("tell", {"", {1, 2}, {0, 1}, {0, 1}, 0});
+  run("hear", {"", {2, 1}, {}, {}, 1});
+  EXPECT_EQ(lines, "");
+  // Who tells before f has ended passes nothing on.
+  launch("f", {"", {3, 1}, {0, 2, 1}, {0, 2, 1}});
+  run("tell", {"", {1, 3}, {0, 2, 1}, {0, 2, 1}, 0});
+  run("hear", {"", {2, 2}, {0, 2, 1}, {0, 2, 1}, 1});
+  EXPECT_NE(lines.find("hear, block 0: thread 0 reads what was written at the "
+                       "same time by thread 0 of block 0 of 'f'"),
+            std::string::npos)
+      << lines;
+}
+
+// A counter that every launch uses does not remember every launch.
+TEST_F(Pieces, ThatAreBehindAreNotKept) {
+  HostProgram count(R"(
+    DP_KERNEL(32) f(float *x) { dp::atomic_add(reinterpret_cast<int *>(x), 1); }
+    DP_EXPORT(f))",
+                    true);
+  Engine engine({.shadow = &shadow});
+  size_t first = 0;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(count.run(engine, "f", {3, 32}, memory.x), "");
+    size_t known = shadow.released(memory.x).seen->blocks.size();
+    first = i == 0 ? known : first;
+    EXPECT_EQ(known, first);
+  }
+  EXPECT_EQ(first, 3u);
+  EXPECT_EQ(lines, "");
+}
+
+TEST(Shadow, GoesOnWhenNumbersRunOut) {
+  HostProgram program(R"(
+    DP_KERNEL(32) f(float *x) {
+      const int i = dp::block() * 32 + dp::thread();
+      dp::store(x + i, dp::load(x + i) + 1.0f);
+    }
+    DP_EXPORT(f)
+    DP_KERNEL(32) g(float *x) { dp::store(x + dp::thread(), 1.0f); }
+    DP_EXPORT(g))",
+                      true);
+  std::string lines;
+  Shadow shadow([&](const std::string &line) { lines += line + "\n"; },
+                /*mostInstances=*/7);
+  Memory memory;
+  memory.addTo(shadow);
+  Engine engine({.shadow = &shadow});
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(program.run(engine, "f", {3, 32}, memory.x), "");
+  EXPECT_EQ(lines, "");
+  EXPECT_EQ(program.run(engine, "g", {3, 32}, memory.x), "");
+  EXPECT_NE(lines.find("g, block "), std::string::npos);
 }
 
 TEST_F(Pieces, CopiesStayInTheirBlocks) {

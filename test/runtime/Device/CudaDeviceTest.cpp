@@ -108,6 +108,18 @@ TEST_F(CudaDeviceTest, RunsAPromptAndTokensInEveryOrder) {
   }
 }
 
+// Where nobody says which GPU is emulated, it is the artifact's.
+TEST_F(CudaDeviceTest, RunsOnTheGpuThatTheArtifactIsFor) {
+  for (const char *architecture : {"sm_80", "sm_90a"}) {
+    TinyArtifact model;
+    model.makeCuda(architecture);
+    driver.config.arch = 0;
+    driver.reset();
+    Status status = runAll(model);
+    EXPECT_TRUE(status) << status.error().message;
+  }
+}
+
 // A batch of its own sequences, which take pages in turns.
 TEST_F(CudaDeviceTest, RunsSeveralSequences) {
   auto session = makeSession(tiny);

@@ -792,6 +792,41 @@ TEST_P(SessionTest, TheDeviceDrawsBySeedAndPosition) {
   EXPECT_EQ(counts[3] + counts[2] + counts[1] + counts[0], 0u);
 }
 
+// A token is drawn by its position, whether a head step or a decode step makes
+// its row; and asking for the logits of other rows draws nothing that follows.
+TEST_P(SessionTest, HeadStepsDrawAsDecodeStepsDo) {
+  auto session = makeSession();
+  if (session->runAhead() == 0)
+    GTEST_SKIP() << "this device runs no step ahead";
+  SlotUpdate rule = {.slot = 0,
+                     .candidates = 5,
+                     .inverseTemperature = 0.01f,
+                     .chooses = 1,
+                     .topK = 5};
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    rule.seed = seed;
+    uint32_t a = *session->open(), b = *session->open();
+    ASSERT_TRUE(session->chooseBy(a, rule));
+    ASSERT_TRUE(session->chooseBy(b, rule));
+    ASSERT_TRUE(session->prefill({{b, Ids{1, 1}}}));
+    auto byDecode = session->decode({{b, 2}});
+    ASSERT_TRUE(byDecode);
+    int32_t first = byDecode->token(0);
+    ASSERT_TRUE(session->decodeAhead({b}));
+    int32_t second = session->takeAhead()->token(0);
+    ASSERT_TRUE(session->prefill({{a, Ids{1, 1, 2}}}));
+    EXPECT_EQ(session->lastChoices()->token(0), first) << seed;
+    ASSERT_TRUE(session->logits(0, 2));
+    ASSERT_TRUE(session->decodeAhead({a}));
+    EXPECT_EQ(session->takeAhead()->token(0), second) << seed;
+    auto logits = session->lastLogits();
+    ASSERT_TRUE(logits) << logits.error().message;
+    expectLogits(logits->row(0), Ids{1, 1, 2, first});
+    session->close(a);
+    session->close(b);
+  }
+}
+
 TEST_P(SessionTest, RefusesWrongCallsOfStepsAhead) {
   auto session = makeSession();
   if (session->runAhead() == 0)

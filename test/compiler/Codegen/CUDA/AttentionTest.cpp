@@ -261,20 +261,21 @@ Step wholeStep(const Context &context) {
 
 /// Runs a kernel over a step.
 void run(HostKernel &kernel, Context &context, const Step &step, int64_t blocks,
-         std::vector<Rows *> results) {
-  std::vector<void *> buffers = {step.q.data(),
-                                 step.k.data(),
-                                 step.v.data(),
-                                 context.pool.data(),
-                                 step.batch.slots.data(),
-                                 step.batch.starts.data(),
-                                 step.batch.positions.data(),
-                                 context.table.data(),
-                                 step.cos.data(),
-                                 step.sin.data()};
+         std::vector<Rows *> results, emulation::Shadow *shadow = nullptr) {
+  std::vector<Given> buffers = {step.q,
+                                step.k,
+                                step.v,
+                                context.pool,
+                                step.batch.slots,
+                                step.batch.starts,
+                                step.batch.positions,
+                                context.table,
+                                step.cos,
+                                step.sin};
   for (Rows *result : results)
-    buffers.push_back(result->data());
-  batched::run(kernel, buffers, blocks, step.batch.dims(context.columns));
+    buffers.push_back({*result, /*isWritten=*/false});
+  batched::run(kernel, buffers, blocks, step.batch.dims(context.columns),
+               shadow);
   for (Rows *result : results)
     EXPECT_TRUE(result->paddingIsZero() && result->bytes.guardIsIntact());
   EXPECT_TRUE(context.pool.guardIsIntact());
@@ -286,41 +287,47 @@ int64_t blocksFor(int64_t tasks, int64_t units, int64_t per) {
 }
 
 struct Append {
-  explicit Append(const Shape &shape, const Tasks &tasks = {})
-      : shape(shape), tasks(tasks), kernel(appendText(shape, tasks)) {}
+  explicit Append(const Shape &shape, const Tasks &tasks = {},
+                  emulation::Shadow *shadow = nullptr)
+      : shape(shape), tasks(tasks), shadow(shadow),
+        kernel(appendText(shape, tasks), shadow) {}
   void operator()(Context &context, const Step &step) {
     run(kernel, context, step,
         blocksFor(shape.kvHeads, int64_t(step.batch.sequences.size()),
                   tasks.per),
-        {});
+        {}, shadow);
   }
   Shape shape;
   Tasks tasks;
+  emulation::Shadow *shadow;
   HostKernel kernel;
 };
 
 struct Whole {
   Whole(const Shape &shape, const Tasks &tasks, bool appends = false,
-        bool hasSilu = false)
-      : shape(shape), tasks(tasks),
-        kernel(wholeText(shape, tasks, appends, hasSilu)) {}
+        bool hasSilu = false, emulation::Shadow *shadow = nullptr)
+      : shape(shape), tasks(tasks), shadow(shadow),
+        kernel(wholeText(shape, tasks, appends, hasSilu), shadow) {}
   Rows operator()(Context &context, const Step &step) {
     Rows out(shape.type, step.batch.tokens(), shape.queryColumns());
     run(kernel, context, step,
-        blocksFor(shape.kvHeads, step.batch.tokens(), tasks.per), {&out});
+        blocksFor(shape.kvHeads, step.batch.tokens(), tasks.per), {&out},
+        shadow);
     return out;
   }
   Shape shape;
   Tasks tasks;
+  emulation::Shadow *shadow;
   HostKernel kernel;
 };
 
 /// Partials and their merge.
 struct Split {
-  Split(const Shape &shape, const Tasks &tasks, bool appends = false)
-      : shape(shape), tasks(tasks),
-        partials(partialsText(shape, tasks, appends)),
-        merge(mergeText(shape, {.per = tasks.per, .warps = 1})) {}
+  Split(const Shape &shape, const Tasks &tasks, bool appends = false,
+        emulation::Shadow *shadow = nullptr)
+      : shape(shape), tasks(tasks), shadow(shadow),
+        partials(partialsText(shape, tasks, appends), shadow),
+        merge(mergeText(shape, {.per = tasks.per, .warps = 1}), shadow) {}
   Rows operator()(Context &context, const Step &step) {
     int64_t tokens = step.batch.tokens(),
             spans = shape.evenSpans ? shape.evenSpans : kSpans;
@@ -329,15 +336,16 @@ struct Split {
         weighted(ElementType::F32, tokens * spans, shape.queryColumns());
     run(partials, context, step,
         blocksFor(shape.kvHeads * tasks.shares, tokens, tasks.per),
-        {&stats, &weighted});
-    batched::run(merge, {stats.data(), weighted.data(), out.data()},
+        {&stats, &weighted}, shadow);
+    batched::run(merge, {stats, weighted, {out, /*isWritten=*/false}},
                  blocksFor(shape.heads(), tokens, tasks.per),
-                 {.tokens = tokens});
+                 {.tokens = tokens}, shadow);
     EXPECT_TRUE(out.paddingIsZero() && out.bytes.guardIsIntact());
     return out;
   }
   Shape shape;
   Tasks tasks;
+  emulation::Shadow *shadow;
   HostKernel partials, merge;
 };
 
@@ -579,6 +587,32 @@ TEST(CudaAttention, NonFiniteTokensReachNoEarlierOneAndNoNeighbour) {
         ASSERT_EQ(std::isfinite(out.at(t, c)), t < bad || t >= 150)
             << "token " << t << " behind " << bad;
   }
+}
+
+//===-------------------------------- Accesses -----------------------------===//
+
+// Every barrier is needed, no row behind a sequence's end is read, and no access
+// leaves its buffer.
+TEST(CudaAttention, AccessesAreOrderedAndInBounds) {
+  std::string lines;
+  emulation::Shadow shadow(
+      [&](const std::string &line) { lines += line + "\n"; });
+  Shape shape{.type = ElementType::BF16,
+              .group = 3,
+              .size = 48,
+              .rotated = 8,
+              .evenSpans = kSpans};
+  Context context(shape, {70, 301, 1});
+  shadow.addBlock(context.pool.data(), context.pool.size(),
+                  /*isWritten=*/false);
+  std::vector<Sequence> past = lastTokens(context);
+  for (Sequence &sequence : past)
+    sequence = {.count = sequence.past, .slot = sequence.slot};
+  Step prompt(context, past), last(context, lastTokens(context));
+  Append(shape, {.warps = 8}, &shadow)(context, prompt);
+  Whole(shape, {.per = 16, .warps = 8}, false, false, &shadow)(context, prompt);
+  Split(shape, {.warps = 2, .shares = kSpans}, true, &shadow)(context, last);
+  EXPECT_EQ(lines, "");
 }
 
 //===------------------------------ Refusals ------------------------------===//

@@ -45,13 +45,38 @@ inline ::mlir::mm1::Batch sequencesOf(const Batch &batch) {
                            int64_t(b)});
   return sequences;
 }
+/// A buffer that a kernel gets.
+struct Given {
+  Given(const Rows &rows, bool isWritten = true)
+      : data(rows.data()), bytes(rows.bytes.size()), isWritten(isWritten) {}
+  Given(const Vectors &vector)
+      : data(vector.data()), bytes(vector.bytes.size()) {}
+  /// A pool, which a shadow knows from the start.
+  Given(const Bytes &pool) : data(pool.data()) {}
+
+  void *data;
+  int64_t bytes = 0; ///< 0: a pool
+  bool isWritten = true;
+};
+
 /// Runs a kernel over a step.
 /// \param buffers  what its parameters are but dims
-inline void run(HostKernel &kernel, std::vector<void *> buffers, int64_t blocks,
-                const RunDims &sizes) {
+/// \param shadow   the kernel's, or null
+inline void run(HostKernel &kernel, const std::vector<Given> &buffers,
+                int64_t blocks, const RunDims &sizes,
+                emulation::Shadow *shadow) {
   int64_t dims[] = {sizes.tokens, sizes.sequences, sizes.pageColumns};
-  buffers.push_back(dims);
-  kernel.call(std::move(buffers), int(blocks));
+  std::vector<void *> arguments;
+  for (const Given &given : buffers) {
+    arguments.push_back(given.data);
+    if (shadow && given.bytes)
+      shadow->addBlock(given.data, given.bytes, given.isWritten);
+  }
+  arguments.push_back(dims);
+  kernel.call(std::move(arguments), int(blocks));
+  for (const Given &given : buffers)
+    if (shadow && given.bytes)
+      shadow->removeBlock(given.data);
 }
 
 /// Rounds as a value of this type is stored.

@@ -1,7 +1,9 @@
 //===- DeviceTensor.h - Tensors as they lie in a device's memory ----------===//
 // Between the reference's doubles and the layouts of Layout.h:
 //
-//   DeviceTensor x(type, tensor);   // [T, 40] bf16: rows of 64, zeros behind 40
+//   DeviceMemory memory;
+//   DeviceTensor x(memory, type, tensor);  // [T, 40] bf16: rows of 64, zeros
+//                                          // behind 40
 //   run(x.data(), y.data());
 //   Tensor result = y.read();       // and expects y's padding and guard intact
 //
@@ -21,23 +23,51 @@
 
 namespace mlir::mm1::cuda::test {
 
+/// A piece of address space that holds tensors and nothing else, so that any
+/// other access to it is an error.
+class DeviceMemory {
+public:
+  static constexpr size_t kBytes = size_t(64) << 20;
+
+  DeviceMemory()
+      : base(static_cast<uint8_t *>(std::aligned_alloc(1024, kBytes))) {}
+  void *data() const { return base.get(); }
+  uint8_t *allocate(size_t bytes) {
+    uint8_t *piece = base.get() + used;
+    used += ::mlir::plan::roundUp(int64_t(bytes), 1024);
+    if (used > kBytes)
+      std::abort();
+    return piece;
+  }
+  /// Forgets all pieces.
+  void reset() { used = 0; }
+
+private:
+  struct Free {
+    void operator()(uint8_t *pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<uint8_t, Free> base;
+  size_t used = 0;
+};
+
 class DeviceTensor {
 public:
   /// Not written yet.
-  DeviceTensor(RankedTensorType type, std::vector<int64_t> shape)
+  DeviceTensor(DeviceMemory &device, RankedTensorType type,
+               std::vector<int64_t> shape)
       : type(type), shape(std::move(shape)) {
     size = (type.getEncoding() ? ::mlir::plan::weightBytes(type)
                                : numRows() * strideBytes());
-    size_t all = ::mlir::plan::roundUp(size + kGuard, 1024);
-    memory.reset(static_cast<uint8_t *>(std::aligned_alloc(1024, all)));
-    std::memset(memory.get(), 0xff, all);
+    memory = device.allocate(size + kGuard);
+    std::memset(memory, 0xff, size + kGuard);
   }
   /// Holds `tensor`, rounded to the type's elements.
-  DeviceTensor(RankedTensorType type, const Tensor &tensor)
-      : DeviceTensor(type, tensor.shape) {
+  DeviceTensor(DeviceMemory &device, RankedTensorType type,
+               const Tensor &tensor)
+      : DeviceTensor(device, type, tensor.shape) {
     // Padding of integers in fragment order is a stored zero too: q + 128.
     if (type.getEncoding())
-      std::memset(memory.get(), isFragment() ? 128 : 0, size);
+      std::memset(memory, isFragment() ? 128 : 0, size);
     for (int64_t r = 0; r < numRows(); ++r) {
       for (int64_t c = 0; c < columns(); ++c)
         set(offset(r, c), tensor[r * columns() + c]);
@@ -47,7 +77,11 @@ public:
     }
   }
 
-  void *data() const { return memory.get(); }
+  void *data() const { return memory; }
+  /// What the plan would give it.
+  int64_t numBytes() const {
+    return ::mlir::plan::roundUp(size, ::mlir::plan::kAlignment);
+  }
 
   /// What lies there; expects zeros in the padding of rows.
   Tensor read() const {
@@ -59,16 +93,12 @@ public:
         EXPECT_EQ(get(offset(r, c)), 0.0) << "row " << r << ", padding " << c;
     }
     for (int64_t i = 0; i < kGuard; ++i)
-      EXPECT_EQ(memory.get()[size + i], 0xff) << "behind the last row";
+      EXPECT_EQ(memory[size + i], 0xff) << "behind the last row";
     return tensor;
   }
 
 private:
   static constexpr int64_t kGuard = 64;
-  struct Free {
-    void operator()(uint8_t *pointer) const { std::free(pointer); }
-  };
-
   int64_t columns() const { return shape.back(); }
   int64_t numRows() const {
     return Tensor::count(shape) / std::max<int64_t>(columns(), 1);
@@ -95,7 +125,7 @@ private:
   }
 
   void set(int64_t at, double value) {
-    uint8_t *to = memory.get() + at;
+    uint8_t *to = memory + at;
     Type element = type.getElementType();
     auto put = [&](auto number) { std::memcpy(to, &number, sizeof number); };
     if (element.isBF16())
@@ -108,7 +138,7 @@ private:
       put(uint8_t(int(value) + (isFragment() ? 128 : 0)));
   }
   double get(int64_t at) const {
-    const uint8_t *from = memory.get() + at;
+    const uint8_t *from = memory + at;
     auto take = [&](auto number) {
       std::memcpy(&number, from, sizeof number);
       return number;
@@ -123,7 +153,7 @@ private:
   RankedTensorType type;
   std::vector<int64_t> shape;
   int64_t size = 0;
-  std::unique_ptr<uint8_t, Free> memory;
+  uint8_t *memory;
 };
 
 /// The numbers of a type's elements that are nearest to those of `tensor`.

@@ -209,7 +209,11 @@ private:
 /// engine with threads in any order.
 class HostKernel {
 public:
-  explicit HostKernel(const std::string &cluster) {
+  /// \param shadow  told of all accesses; it must know the buffers
+  explicit HostKernel(const std::string &cluster,
+                      emulation::Shadow *shadow = nullptr)
+      : isChecked(shadow),
+        engine({.order = emulation::Order::Seeded, .shadow = shadow}) {
     Emitted emitted = emitText(cluster);
     EXPECT_EQ(emitted.error, "");
     open(emitted.program);
@@ -250,9 +254,10 @@ private:
             .string();
     std::ofstream(base + ".cu") << program;
     std::string command = formatv(
-        "'{0}' -x c++ -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off "
+        "'{0}' -x c++ -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off {3} "
         "-I'{1}/kernels' -o '{2}.so' '{2}.cu'",
-        MM1_CXX_COMPILER, MM1_SOURCE_DIR, base);
+        MM1_CXX_COMPILER, MM1_SOURCE_DIR, base,
+        isChecked ? "-fsanitize=thread" : "");
     EXPECT_EQ(std::system(command.c_str()), 0) << program;
     auto opened = emulation::ModuleFile::open(base + ".so");
     EXPECT_TRUE(bool(opened)) << opened.error().message;
@@ -262,6 +267,7 @@ private:
     std::filesystem::remove(base + ".so");
   }
 
+  bool isChecked = false;
   std::optional<emulation::ModuleFile> module;
   emulation::Engine engine{{.order = emulation::Order::Seeded}};
 };

@@ -3,8 +3,11 @@
 // the emulation on random inputs:
 //
 //   against the reference   which evaluates the cluster in double
-//   row by row              each row alone gives the bits that it has in a batch
+//   row by row              each row alone gives the bits that it has in a
+//                           batch
 //   by another schedule     and those of other blocks, warps and rows at a time
+//   with every access       in bounds, of what somebody has written, and no
+//                           two that race
 //
 // Kernels with state (attention, recurrence) or choices (experts) have tests of
 // their own.
@@ -16,6 +19,7 @@
 #include "compiler/Codegen/CUDA/Emitters.h"
 #include "compiler/Reference/Evaluate.h"
 #include "kernels/emulation/Engine.h"
+#include "kernels/emulation/Shadow.h"
 #include "passes/Fuse/ClusterView.h"
 
 #include <filesystem>
@@ -176,13 +180,16 @@ void changeSchedule(ClusterOp cluster) {
 /// The kernels of a plan in one host module.
 class HostProgram {
 public:
+  HostProgram() { shadow.addRange(memory.data(), DeviceMemory::kBytes); }
   void add(ClusterOp cluster, const std::string &symbol) {
     FailureOr<CUDAKernel> kernel = emitCUDAKernel(cluster, symbol);
     ASSERT_TRUE(succeeded(kernel));
     kernels.push_back(*kernel);
   }
   void build() {
-    auto built = buildHostModules({{"kernels", joinProgram(kernels)}}, {});
+    HostBuildOptions options;
+    options.isInstrumented = true;
+    auto built = buildHostModules({{"kernels", joinProgram(kernels)}}, options);
     ASSERT_TRUE(bool(built)) << llvm::toString(built.takeError());
     std::string path =
         testing::TempDir() + "mm1-plan-kernels-" + std::to_string(getpid());
@@ -198,17 +205,21 @@ public:
                           ArrayRef<Tensor> inputs, int64_t tokens) {
     std::vector<std::unique_ptr<DeviceTensor>> tensors;
     std::vector<void *> buffers;
-    auto push = [&](auto &&...arguments) {
-      tensors.push_back(std::make_unique<DeviceTensor>(arguments...));
-      buffers.push_back(tensors.back()->data());
+    auto push = [&](std::unique_ptr<DeviceTensor> tensor, bool isWritten) {
+      shadow.addBlock(tensor->data(), tensor->numBytes(), isWritten);
+      buffers.push_back(tensor->data());
+      tensors.push_back(std::move(tensor));
     };
     for (auto [input, tensor] : llvm::zip(cluster.getInputs(), inputs))
-      push(cast<RankedTensorType>(input.getType()), tensor);
+      push(std::make_unique<DeviceTensor>(
+               memory, cast<RankedTensorType>(input.getType()), tensor),
+           /*isWritten=*/true);
     for (Value output : cluster.getOutputs()) {
       auto type = cast<RankedTensorType>(output.getType());
       std::vector<int64_t> shape(type.getShape());
       shape[0] = tokens;
-      push(type, shape);
+      push(std::make_unique<DeviceTensor>(memory, type, shape),
+           /*isWritten=*/false);
     }
     int64_t dims[] = {tokens, tokens, 1};
     buffers.push_back(dims);
@@ -232,13 +243,20 @@ public:
         "");
     for (size_t i = inputs.size(); i < tensors.size(); ++i)
       results.push_back(tensors[i]->read());
+    for (void *buffer : ArrayRef<void *>(buffers).drop_back())
+      shadow.removeBlock(buffer);
+    memory.reset();
     return results;
   }
 
 private:
   SmallVector<CUDAKernel> kernels;
   std::optional<emulation::ModuleFile> module;
-  emulation::Engine engine{{.order = emulation::Order::Seeded}};
+  DeviceMemory memory;
+  emulation::Shadow shadow{
+      [](const std::string &finding) { ADD_FAILURE() << finding; }};
+  emulation::Engine engine{
+      {.order = emulation::Order::Seeded, .shadow = &shadow}};
 };
 
 /// Row `row` of what has a row for each token; the rest as it is.

@@ -96,9 +96,9 @@ struct Results {
 
 class Lightning {
 public:
-  explicit Lightning(const Shape &shape)
-      : shape(shape), slopes(ElementType::F32, shape.heads),
-        kernel(textOf(shape)) {
+  explicit Lightning(const Shape &shape, emulation::Shadow *shadow = nullptr)
+      : shape(shape), slopes(ElementType::F32, shape.heads), shadow(shadow),
+        kernel(textOf(shape), shadow) {
     for (int64_t h = 0; h < shape.heads; ++h)
       slopes.set(h, shape.slopes[h % shape.slopes.size()]);
   }
@@ -108,17 +108,20 @@ public:
         Rows(shape.type, batch.tokens(), shape.columns()),
         Rows(ElementType::F32, batch.tokens(),
              shape.columns() / std::max<int64_t>(shape.sumColumns, 1))};
-    std::vector<void *> buffers = {qkv.data(),          slopes.data(),
-                                   pool.bytes.data(),   batch.slots.data(),
-                                   batch.starts.data(), batch.positions.data(),
-                                   results.out.data()};
+    std::vector<Given> buffers = {qkv,
+                                  slopes,
+                                  pool.bytes,
+                                  batch.slots,
+                                  batch.starts,
+                                  batch.positions,
+                                  {results.out, /*isWritten=*/false}};
     if (shape.sumColumns)
-      buffers.push_back(results.sums.data());
+      buffers.push_back({results.sums, /*isWritten=*/false});
     int64_t sequences = int64_t(batch.sequences.size());
     // A block more than there are sequences for: graphs are for a bucket.
     int64_t groups = (sequences + shape.per - 1) / shape.per + 1;
     batched::run(kernel, buffers, shape.heads * shape.blocks * groups,
-                 batch.dims());
+                 batch.dims(), shadow);
     EXPECT_TRUE(results.out.paddingIsZero());
     EXPECT_TRUE(results.out.bytes.guardIsIntact());
     EXPECT_TRUE(pool.bytes.guardIsIntact());
@@ -152,6 +155,7 @@ public:
   Vectors slopes;
 
 private:
+  emulation::Shadow *shadow;
   HostKernel kernel;
 };
 
@@ -341,6 +345,30 @@ TEST(CudaRecurrence, NonFiniteTokensReachNoEarlierOneAndNoNeighbour) {
               << "token " << t << " of a sequence whose token " << bad << " is "
               << value;
     }
+}
+
+//===-------------------------------- Accesses -----------------------------===//
+
+// Every barrier is needed, nothing is read that nobody wrote (fresh slots are),
+// and no access leaves its buffer.
+TEST(CudaRecurrence, AccessesAreOrderedAndInBounds) {
+  std::string lines;
+  emulation::Shadow shadow(
+      [&](const std::string &line) { lines += line + "\n"; });
+  Shape shape{.type = ElementType::BF16,
+              .heads = 3,
+              .size = 20,
+              .per = 2,
+              .sumColumns = 4};
+  Pool pool(shape, 2);
+  shadow.addBlock(pool.bytes.data(), pool.bytes.size(), /*isWritten=*/false);
+  Lightning chunks(shape, &shadow), steps(shape.step(), &shadow);
+  Batch prompt({{.count = 64 + 3, .slot = 1}, {.count = 9, .slot = 0}}),
+      next({{.past = 67, .count = 1, .slot = 1},
+            {.past = 9, .count = 1, .slot = 0}});
+  chunks.run(prompt, chunks.randomRows(prompt.tokens(), 6), pool);
+  steps.run(next, chunks.randomRows(next.tokens(), 7), pool);
+  EXPECT_EQ(lines, "");
 }
 
 //===------------------------------ Refusals ------------------------------===//
