@@ -140,22 +140,42 @@ INSTANTIATE_TEST_SUITE_P(, Emulated,
                          });
 
 /// The emulated driver's orders of work (kernels/emulation/driver/Control.h):
-/// whatever it may do and a GPU may do, reports are failures.
+/// forward, reverse and by seed; at once, or as late as somebody waits, with
+/// copies that land late; and with results hidden from kernels that do not wait
+/// for them. Whatever is reported is a failure.
 const char *const kOrders[] = {
-    "fatal=1", "fatal=1,order=1,late=1", "fatal=1,order=2,seed=3",
-    "fatal=1,order=2,seed=4,late=1", "fatal=1,late=1,poison=1"};
+    "fatal=1,order=0,late=0",        "fatal=1,order=0,late=1",
+    "fatal=1,order=1,late=0",        "fatal=1,order=1,late=1",
+    "fatal=1,order=2,late=0,seed=3", "fatal=1,order=2,late=1,seed=4",
+    "fatal=1,late=1,poison=1"};
 
-class EmulatedOrders : public testing::TestWithParam<const char *> {
+/// A golden case as it is compiled, on an architecture.
+struct Model {
+  const char *name, *quant, *target;
+};
+
+class EmulatedOrders : public testing::TestWithParam<Model> {
 protected:
   void SetUp() override {
     if (!hasNvrtc())
       GTEST_SKIP() << "NVRTC is not here: no kernels for GPUs";
   }
 
+  std::string compile(std::vector<std::string> options) {
+    const Model &model = GetParam();
+    std::string artifact = folder.path("a.mm1");
+    options.insert(options.begin(), {"compile", goldenFolder(model.name),
+                                     "--target", model.target, "--quant",
+                                     model.quant, "--quiet", "-o", artifact});
+    Outcome compiled = run("mm1c", options);
+    EXPECT_EQ(compiled.exitCode, 0) << compiled.err;
+    return artifact;
+  }
+
   /// Logits of a golden prompt, of which the last tokens are decoded, under an
   /// order of work.
   std::vector<float> logits(const std::string &artifact, const char *order) {
-    for (const Prompt &prompt : readPrompts("base", "logits"))
+    for (const Prompt &prompt : readPrompts(GetParam().name, "logits"))
       if (prompt.ids.size() == 37) {
         ::setenv("MM1_EMULATED", order, 1);
         std::vector<float> found =
@@ -170,13 +190,10 @@ protected:
   TemporaryFolder folder;
 };
 
-// Threads, blocks and launches may go in any order that the plan allows, and
-// copies land at once or late: not a bit may change, and nothing be reported.
+// Threads, blocks and launches may go in any order that the plan allows: not a
+// bit may change, and nothing be reported.
 TEST_P(EmulatedOrders, GiveTheSameBits) {
-  std::string artifact = folder.path("a.mm1");
-  Outcome compiled = run("mm1c", {"compile", goldenFolder("base"), "--target",
-                                  GetParam(), "--quiet", "-o", artifact});
-  ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+  std::string artifact = compile({});
   std::vector<float> first = logits(artifact, kOrders[0]);
   ASSERT_FALSE(first.empty());
   for (const char *order : kOrders)
@@ -186,20 +203,24 @@ TEST_P(EmulatedOrders, GiveTheSameBits) {
 // The same text built to report each access: no race, nothing out of bounds, and
 // no byte is read that nobody wrote, in a launch and between launches.
 TEST_P(EmulatedOrders, PassTheCheckOfEachAccess) {
-  std::string artifact = folder.path("checked.mm1");
-  Outcome compiled =
-      run("mm1c", {"compile", goldenFolder("base"), "--target", GetParam(),
-                   "--instrument", "--quiet", "-o", artifact});
-  ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+  std::string artifact = compile({"--instrument"});
   for (const char *order : {"fatal=1,order=2,seed=1", "fatal=1,order=2,seed=2"})
     EXPECT_FALSE(logits(artifact, order).empty()) << order;
 }
 
-INSTANTIATE_TEST_SUITE_P(, EmulatedOrders,
-                         testing::Values("emulated:sm_80", "emulated:sm_90a"),
-                         [](const auto &info) {
-                           return std::string(info.param + sizeof "emulated");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    , EmulatedOrders,
+    testing::Values(Model{"base", "none", "emulated:sm_80"},
+                    Model{"base", "none", "emulated:sm_90a"},
+                    Model{"c-shared-expert", "int8-experts", "emulated:sm_80"},
+                    Model{"c-shared-expert", "int8-experts",
+                          "emulated:sm_90a"}),
+    [](const auto &info) {
+      std::string name = std::string(info.param.name) + "_" +
+                         (info.param.target + sizeof "emulated");
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 // The trained example gives a user the answers of the CPU target.
 TEST(EmulatedRecall, AnswersLikeTheCpu) {
