@@ -1,7 +1,7 @@
 //===- Answers.h - What primitives.cu must answer -------------------------===//
-// The kernels of primitives.cu with inputs and answers, for whoever runs them: a
-// test in the emulation, and the kit on a GPU. Answers come from plain loops and
-// share nothing with either.
+// The kernels of primitives.cu with inputs and answers, for whoever runs them:
+// a test in the emulation, and the kit on a GPU. Answers come from plain loops
+// and share nothing with either.
 //
 //   for (const Case &c : cases())
 //     run(c.kernel, kBlocks, kBlockThreads, c.in, c.weights, out);  // == c.out
@@ -29,7 +29,8 @@ struct Case {
   int ulps;
 };
 
-/// At least one for each kernel. Those of cp_async_bulk and mbarrier need sm_90.
+/// At least one for each kernel. Those of cp_async_bulk and mbarrier need
+/// sm_90.
 std::vector<Case> cases();
 
 } // namespace mm1::conformance

@@ -1,7 +1,7 @@
 //===- dp/cuda.h - The words of dp.h on a GPU -----------------------------===//
 // One instruction of the PTX ISA a word, named with the section of its document
-// ("PTX ISA", CUDA 13) that describes it. No NVIDIA header: NVRTC needs none for
-// this. Included by dp.h only.
+// ("PTX ISA", CUDA 13) that describes it. No NVIDIA header: NVRTC needs none
+// for this. Included by dp.h only.
 //
 // What is ordered with other threads' accesses is `asm volatile` with a memory
 // clobber: the compiler must move neither it nor the accesses around it.

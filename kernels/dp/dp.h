@@ -1,8 +1,8 @@
 //===- dp.h - The words that kernels are written in -----------------------===//
 // Everything a kernel says that is not plain C++ is in here: who am I, load,
 // sum over a warp or a block, wait, round. The same text becomes code for a GPU
-// (dp/cuda.h: PTX, no NVIDIA header; NVRTC gets these files from memory) and for
-// a CPU (dp/host.h: kernels/emulation runs it and watches).
+// (dp/cuda.h: PTX, no NVIDIA header; NVRTC gets these files from memory) and
+// for a CPU (dp/host.h: kernels/emulation runs it and watches).
 //
 //   #include "dp/dp.h"
 //
@@ -11,14 +11,16 @@
 //     dp::wait_grid();
 //     dp::trigger_grid();
 //     const int i = dp::block() * 128 + dp::thread();
-//     if (i < dp::tokens(dims))
-//       dp::store(y + i, dp::convert<dp::bf16>(2.0f * dp::to_float(dp::load(x + i))));
+//     if (i < dp::tokens(dims)) {
+//       const float two = 2.0f * dp::to_float(dp::load(x + i));
+//       dp::store(y + i, dp::convert<dp::bf16>(two));
+//     }
 //   }
 //   DP_EXPORT(double_it)
 //
 // A program is compiled with --fmad=false or -ffp-contract=off: products and
-// sums round as they are written and dp::fma is the only fused one, so that both
-// give the same bits wherever the functions are exact.
+// sums round as they are written and dp::fma is the only fused one, so that
+// both give the same bits wherever the functions are exact.
 //
 // Who it takes       to call
 //   one thread       load ... store, atomic_add, fences, acquire and release,
@@ -54,55 +56,55 @@ struct Shared {
 //===------------------------------- Primitives -----------------------------===//
 // Both halves define, beside the words of one line whose name says it:
 //
-//   DP_KERNEL(threads)       starts a kernel whose blocks have so many threads
-//   DP_EXPORT(kernel)        behind a kernel: host modules list it
-//   DP_SHARED_MEMORY(name, bytes)  at the top of a kernel, once: dp::Shared name.
-//                            At most 48 KiB. Functions get it as an argument.
-//   DP_DEVICE, DP_METHOD     starts a function; a member function
-//   DP_UNROLL                unrolls the loop behind it whole, so that arrays
-//                            indexed in it stay in registers
-//   DP_NO_UNROLL             leaves the loop behind it as it is, where copies of
-//                            its body would only take registers
+//   DP_KERNEL(threads)     starts a kernel whose blocks have so many threads
+//   DP_EXPORT(kernel)      behind a kernel: host modules list it
+//   DP_SHARED_MEMORY(name, bytes)  at the top of a kernel, once: dp::Shared
+//                          name. At most 48 KiB. Functions are given it
+//   DP_DEVICE, DP_METHOD   starts a function; a member function
+//   DP_UNROLL              unrolls the loop behind it whole, so that arrays
+//                          indexed in it stay in registers
+//   DP_NO_UNROLL           leaves the loop behind it as it is, where copies of
+//                          its body would only take registers
 //
-//   thread(), block()        of this thread in its block, of it in the grid
-//   num_threads()            of the block
-//   sync_block()             waits for all threads of the block; what they wrote
-//                            before is seen after
-//   sync_warp()              the same for the lanes of the warp
-//   shuffle(x, lane)         the x of that lane; 4 bytes
-//   shuffle_xor(x, mask)     of the lane whose number differs in mask's bits
+//   thread(), block()      of this thread in its block, of it in the grid
+//   num_threads()          of the block
+//   sync_block()           waits for all threads of the block; what they wrote
+//                          before is seen after
+//   sync_warp()            the same for the lanes of the warp
+//   shuffle(x, lane)       the x of that lane; 4 bytes
+//   shuffle_xor(x, mask)   of the lane whose number differs in mask's bits
 //   ballot(p), any(p), all(p)  a bit for each lane with p; p of any, of all
-//   warp_sum(x)              the sum over the lanes, in every lane. Order: lanes
-//                            16 apart, then 8, 4, 2, 1
-//   warp_sums(x)             of each element of an array (on the host: at once)
-//   warp_max(x)              the largest; of zeros, either one's sign
+//   warp_sum(x)            the sum over the lanes, in every lane. Order: lanes
+//                          16 apart, then 8, 4, 2, 1
+//   warp_sums(x)           of each element of an array (on the host: at once)
+//   warp_max(x)            the largest; of zeros, either one's sign
 //
-//   wait_grid()              until the kernels in front have ended. Every thread
-//                            of every kernel waits before it touches anything
-//                            but weights
-//   trigger_grid()           lets the next kernel start, which will wait; behind
-//                            the wait
+//   wait_grid()            until the kernels in front have ended. Every thread
+//                          of every kernel waits before it touches anything
+//                          but weights
+//   trigger_grid()         lets the next kernel start, which will wait; behind
+//                          the wait
 //
-//   load(p), load_words2, load_words4    of an activation or a state
-//   load_weight(p), stream_words4        of what nobody writes while kernels run
+//   load(p), load_words2, load_words4  of an activation or a state
+//   load_weight(p), stream_words4      of what nobody writes while kernels run
 //   fence_gpu(), fence_system()
 //   load_acquire(p), store_release(p, x), ..._system   4 or 8 bytes
-//   atomic_add(p, x)         int; gives what was there; acquires and releases
-//   spin_pause()             in every loop around a load_acquire
+//   atomic_add(p, x)       int; gives what was there; acquires and releases
+//   spin_pause()           in every loop around a load_acquire
 //
-//   fma(a, b, c)             rounded once; exp, exp2, sqrt of float; sin, cos of
-//                            double
+//   fma(a, b, c)           rounded once; exp, exp2, sqrt of float; sin, cos of
+//                          double
 //
 // No kernel of the plain tier uses these yet; their conformance kernels do:
 //
 //   cp_async16(shared, global, isThere)  16 bytes (zeros), cp_async_commit(),
 //   cp_async_wait<pending>()
 //   mbarrier_init(b, arrivals), mbarrier_arrive(b),
-//   mbarrier_arrive_expect(b, bytes), mbarrier_wait(b, parity)        sm_90
-//   cp_async_bulk(shared, global, bytes, b)      a multiple of 16    sm_90
-//   ldmatrix(words, row), ldmatrix_transposed    2 or 4 matrices of 8 x 8
-//   movmatrix(row)                               transposes one
-//   mma_bf16(d, a, b)        m16n8k16: d += a b
+//   mbarrier_arrive_expect(b, bytes), mbarrier_wait(b, parity)      sm_90
+//   cp_async_bulk(shared, global, bytes, b)    a multiple of 16    sm_90
+//   ldmatrix(words, row), ldmatrix_transposed  2 or 4 matrices of 8 x 8
+//   movmatrix(row)                             transposes one
+//   mma_bf16(d, a, b)      m16n8k16: d += a b
 
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__)
 #include "dp/cuda.h"

@@ -31,9 +31,10 @@
 // The counter's last value is that of the kernel in front.
 // The section is an array: without the alignment GCC would leave gaps in it.
 #define DP_EXPORT(kernel)                                                      \
-  __attribute__((section("mm1_kernels"), used, retain,                         \
-                 aligned(alignof(mm1::emulation::Kernel)))) static constinit   \
-      const mm1::emulation::Kernel kernel##_entry = dp::host::describeKernel<  \
+  __attribute__((                                                              \
+      section("mm1_kernels"), used, retain,                                    \
+      aligned(alignof(mm1::emulation::Kernel)))) static constinit const mm1::  \
+      emulation::Kernel kernel##_entry = dp::host::describeKernel<             \
           &kernel, dp::host::kThreadsOfKernel<__COUNTER__ - 1>>(#kernel);
 
 #define DP_SHARED_MEMORY(name, bytes)                                          \

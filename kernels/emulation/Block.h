@@ -1,7 +1,8 @@
 //===- Block.h - The threads of a block and who of them runs --------------===//
 // The engine's inside: what a thread, a warp and a block are while they run.
-// Block::run goes on with one thread after the other, from fiber to fiber, until
-// none is ready; whoever called it (Launch::advance) finds out what that means.
+// Block::run goes on with one thread after the other, from fiber to fiber,
+// until none is ready; whoever called it (Launch::advance) finds out what that
+// means.
 //===----------------------------------------------------------------------===//
 #pragma once
 

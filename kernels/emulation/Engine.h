@@ -11,14 +11,14 @@
 //   // "double_it, block 0: thread 3 returned while 5 threads wait at
 //   //  sync_block, double_it.cu:12"
 //
-// Operations of a warp are rendezvous: every lane leaves its operands and waits;
-// the last one to come finds all 32 at the same place of the text, computes for
-// all, and lets them go. A thread that never waits costs a function call and no
-// stack of its own.
+// Operations of a warp are rendezvous: every lane leaves its operands and
+// waits; the last one to come finds all 32 at the same place of the text,
+// computes for all, and lets them go. A thread that never waits costs a
+// function call and no stack of its own.
 //
-// A launch is an object, so that a driver keeps several going: advance() runs it
-// as far as it goes by itself, to its end, to wait_grid, or until its threads do
-// nothing but spin on what another launch has to write.
+// A launch is an object, so that a driver keeps several going: advance() runs
+// it as far as it goes by itself, to its end, to wait_grid, or until its
+// threads do nothing but spin on what another launch has to write.
 //
 // One engine is for one thread of the process; several engines may run at once.
 //===----------------------------------------------------------------------===//

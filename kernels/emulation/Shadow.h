@@ -1,7 +1,7 @@
 //===- Shadow.h - Who wrote and read each byte, and what orders them ------===//
 // A checked module (HostModule.h) tells of every access. The shadow of memory
-// remembers, for every two bytes, who wrote them last and two who have read them
-// since, and names what a GPU would not notice:
+// remembers, for every two bytes, who wrote them last and two who have read
+// them since, and names what a GPU would not notice:
 //
 //   race           two accesses, one of them a write, and nothing between them
 //                  that orders one behind the other
@@ -11,8 +11,8 @@
 // Order has two levels, and one shadow serves both:
 //
 //   pieces of work  kernels and copies, ordered by streams, events and graphs.
-//                   A piece is a Moment, the tick-th of its lane, and comes with
-//                   a clock that says for each lane how far it had come.
+//                   A piece is a Moment, the tick-th of its lane, and comes
+//                   with a clock that says for each lane how far it had come.
 //   threads         of one kernel, ordered by barriers, sync_warp, mbarriers,
 //                   acquire and release (ThreadOrder.h).
 //
@@ -20,9 +20,10 @@
 //   shadow.addBlock(x, 4096, /*isWritten=*/false);
 //   PieceId copy = shadow.begin({.name = "copy", .moment = {1, 1}});
 //   shadow.access(copy, x, 4096, Access::Write);
-//   Piece f = {.name = "f", .moment = {1, 2}, .start = {0, 1}, .waited = {0, 1}};
-//   engine.start(kernel, {.blocks = 4, .threads = 128, .piece = shadow.begin(f)},
-//                arguments);   // may read x: lane 1 had come to tick 1
+//   LaneClock clock = {0, 1};
+//   PieceId f = shadow.begin({"f", {1, 2}, clock, clock});
+//   engine.start(kernel, {.blocks = 4, .threads = 128, .piece = f}, arguments);
+//                              // may read x: lane 1 had come to tick 1
 //
 // The idea: vector clocks (Mattern, 1989), and keeping the last accesses only
 // (Flanagan and Freund, FastTrack, 2009). A third reader can push one out, so
@@ -79,8 +80,8 @@ public:
   using Report = std::function<void(const std::string &)>;
 
   /// \param report  told each finding, in a line
-  /// \param mostInstances  so many blocks are told apart; then who wrote what is
-  ///                       forgotten once (for tests, to have it soon)
+  /// \param mostInstances  so many blocks are told apart; then who wrote what
+  ///                       is forgotten once (for tests, to have it soon)
   explicit Shadow(Report report, uint32_t mostInstances = kMostInstances);
   ~Shadow();
   Shadow(const Shadow &) = delete;
@@ -90,8 +91,8 @@ public:
   /// All addresses that device memory may have. An access in there, but not in
   /// a block, is out of bounds; one elsewhere is nobody's concern.
   void addRange(const void *begin, size_t bytes);
-  /// A block of device memory, a range of its own when it is in none. What is written already belongs to the host, and
-  /// is before all pieces.
+  /// A block of device memory, a range of its own when it is in none. What is
+  /// written already belongs to the host, and is before all pieces.
   void addBlock(const void *begin, size_t bytes, bool isWritten);
   /// Takes a block away; what lies there is out of bounds from now on.
   void removeBlock(const void *begin);

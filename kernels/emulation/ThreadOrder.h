@@ -121,7 +121,8 @@ public:
     std::fill(seen.begin() + first, seen.begin() + first + 32, pointer);
     ++stamp;
   }
-  /// All that `agent` has done and knows; what it does from now on is not in it.
+  /// All that `agent` has done and knows; what it does from now on is not in
+  /// it.
   SeenPointer release(uint32_t agent) {
     auto all = std::make_shared<Seen>();
     if (seen[agent])

@@ -21,7 +21,7 @@ CudaContext::create(const CudaDriver &driver, int ordinal) {
 
 CudaContext::~CudaContext() {
   order = {};
-  if (isRetained)
+  if (primary)
     (void)cu.cuDevicePrimaryCtxRelease(number);
 }
 
@@ -101,7 +101,7 @@ Status CudaContext::makeCurrent() {
                         "); wait until that ends, or see nvidia-smi -c");
   if (Status status = check(result, "cuDevicePrimaryCtxRetain"); !status)
     return status;
-  isRetained = true;
+  primary = context;
   if (Status status = check(cu.cuCtxSetCurrent(context), "cuCtxSetCurrent");
       !status)
     return status;

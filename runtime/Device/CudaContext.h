@@ -80,6 +80,7 @@ public:
 
   const CudaDriver &driver() const { return cu; }
   cuda::Device device() const { return number; }
+  cuda::Context context() const { return primary; }
   cuda::Stream stream() const { return order.get(); }
 
   /// "GPU 0 (NVIDIA H200)".
@@ -119,7 +120,7 @@ private:
   cuda::Device number = 0;
   std::string title = "the CUDA driver";
   int major = 0, minor = 0, processors = 0, sharedBytes = 0;
-  bool isRetained = false;
+  cuda::Context primary = nullptr; ///< retained
   CudaOwned<cuda::Stream> order;
   Status health; // the first failure
 };

@@ -212,16 +212,14 @@ Status CudaDevice::makeRing() {
     Flight flight;
     flight.bytes =
         static_cast<std::byte *>(blocks.get()) + i * layout.blockBytes;
-    auto at = [&]<typename T>(T *, uint64_t offset, uint64_t end) {
-      return std::span(reinterpret_cast<T *>(flight.bytes + offset),
-                       (end - offset) / sizeof(T));
+    auto at = [&]<typename T>(std::span<T> &part, uint64_t begin,
+                              uint64_t end) {
+      part = {reinterpret_cast<T *>(flight.bytes + begin),
+              (end - begin) / sizeof(T)};
     };
-    flight.block.starts =
-        at((int32_t *)nullptr, layout.startsAt, layout.updatesAt);
-    flight.block.updates =
-        at((SlotUpdate *)nullptr, layout.updatesAt, layout.rowsAt);
-    flight.block.rows =
-        at((StepRow *)nullptr, layout.rowsAt, layout.blockBytes);
+    at(flight.block.starts, layout.startsAt, layout.updatesAt);
+    at(flight.block.updates, layout.updatesAt, layout.rowsAt);
+    at(flight.block.rows, layout.rowsAt, layout.blockBytes);
     auto *result =
         static_cast<std::byte *>(results.get()) + i * layout.resultBytes;
     flight.header = reinterpret_cast<const ResultHeader *>(result);

@@ -124,9 +124,10 @@ NodeParams kernelNode(const CudaWork &work, Packed &packed) {
   return node;
 }
 
-NodeParams copyNode(const CudaWork &work) {
+NodeParams copyNode(const CudaWork &work, Context context) {
   NodeParams node = {};
   node.type = kCopyNode;
+  node.copy.context = context;
   Copy3D &copy = node.copy.copy;
   copy.from.type = copy.to.type = kMemoryDevice;
   copy.from.device = work.arguments[0];
@@ -163,7 +164,8 @@ static Expected<CudaOwned<Graph>> addNodes(CudaContext &gpu,
                                                    : Edge{});
     }
     Packed packed(work);
-    NodeParams node = work.function ? kernelNode(work, packed) : copyNode(work);
+    NodeParams node = work.function ? kernelNode(work, packed)
+                                    : copyNode(work, gpu.context());
     gpu.place.launch = &entry.steps[work.step];
     if (Status status = gpu.check(
             cu.cuGraphAddNode(&nodes[work.step], graph.get(), after.data(),

@@ -214,18 +214,15 @@ Status CudaDevice::retire(Flight &flight) {
   if (flight.hasResult) {
     const ResultHeader &header = *flight.header;
     auto *rows = reinterpret_cast<const std::byte *>(&header + 1);
-    auto at = [&]<typename T>(const T *, size_t offset) {
-      return reinterpret_cast<const T *>(rows + offset);
+    auto at = [&]<typename T>(const T *&part, size_t offset) {
+      part = reinterpret_cast<const T *>(rows + offset);
     };
-    const int32_t *integers = nullptr;
-    const float *floats = nullptr;
     result.numRows = uint32_t(header.numRows);
-    result.tokens = at(integers, offsetof(ResultRow, token));
-    result.counts = at(integers, offsetof(ResultRow, count));
-    result.sums = at(floats, offsetof(ResultRow, largest));
-    result.ids = at(integers, sizeof(ResultRow));
-    result.values =
-        at(floats, sizeof(ResultRow) + plan->candidates * sizeof(int32_t));
+    at(result.tokens, offsetof(ResultRow, token));
+    at(result.counts, offsetof(ResultRow, count));
+    at(result.sums, offsetof(ResultRow, largest));
+    at(result.ids, sizeof(ResultRow));
+    at(result.values, sizeof(ResultRow) + plan->candidates * sizeof(int32_t));
     result.tokensStride = result.countsStride = result.idsStride =
         result.valuesStride = result.sumsStride =
             size_t(header.rowBytes) / sizeof(int32_t);

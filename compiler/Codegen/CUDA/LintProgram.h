@@ -37,8 +37,9 @@ llvm::Error lintText(llvm::StringRef text);
 /// Each ld.global.nc reads a weight.
 llvm::Error lintWeightLoads(llvm::StringRef ptx, IsWeight isWeight);
 
-/// Each kernel waits, before it touches anything but weights, and then triggers.
-/// Nothing is asked of PTX for an architecture without griddepcontrol.
+/// Each kernel waits, before it touches anything but weights, and then
+/// triggers. Nothing is asked of PTX for an architecture without
+/// griddepcontrol.
 llvm::Error lintWaits(llvm::StringRef ptx, IsWeight isWeight);
 
 /// The kernels of a printed program: which of its parameters are weights.

@@ -120,6 +120,29 @@ TEST_F(CudaDeviceTest, RunsOnTheGpuThatTheArtifactIsFor) {
   }
 }
 
+// A copy is a step, too: x of a token is made in another place and copied to its
+// own. (Copies are of a bucket's size: with fewer tokens they would also copy
+// what nobody wrote, which is harmless, and reported.)
+TEST_F(CudaDeviceTest, CopiesBetweenKernels) {
+  fb::ArgT &x = *stepOf(tiny.plan, 0, 1).args[2],
+           &y = *stepOf(tiny.plan, 0, 2).args[5];
+  auto copy = std::make_unique<fb::StepT>();
+  copy->action.Set(fb::CopyT());
+  copy->args.push_back(std::make_unique<fb::ArgT>(y));
+  copy->args.push_back(std::make_unique<fb::ArgT>(x));
+  copy->args[0]->access = fb::Access::Read;
+  x.index = y.index;
+  auto &steps = tiny.plan.entries[0]->steps;
+  steps.insert(steps.begin() + 2, std::move(copy));
+  for (bool stepByStep : {false, true}) {
+    CudaDevice::Options options;
+    options.stepByStep = stepByStep;
+    Status status = runAll(tiny, options);
+    EXPECT_TRUE(status) << status.error().message;
+    EXPECT_EQ(driver.reports(), "");
+  }
+}
+
 // A batch of its own sequences, which take pages in turns.
 TEST_F(CudaDeviceTest, RunsSeveralSequences) {
   auto session = makeSession(tiny);

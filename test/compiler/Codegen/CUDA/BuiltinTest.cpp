@@ -199,61 +199,162 @@ TEST(Begin, KnowsWhatSlotsHaveDone) {
   EXPECT_EQ(begin.first("slots", 2), Ints({1, 2}));
 }
 
-TEST(Publish, FillsTheResult) {
-  constexpr int kCandidates = 40, kRows = 3, kRowBytes = 16 + 8 * kCandidates;
-  Emitted emitted =
-      emitBuiltin("publish (read \"candidate_counts\" tensor<?xi32>, "
-                  "read \"candidate_values\" tensor<?x40xf32>, "
-                  "read \"candidate_ids\" tensor<?x40xi32>, "
-                  "read \"candidate_sums\" tensor<?x2xf32>)");
-  ASSERT_EQ(emitted.error, "");
-  auto kernel = HostKernel::ofProgram(emitted.program);
-  Rows counts(Element::I32, 1, kRows), values(Element::F32, kRows, kCandidates),
-      ids(Element::I32, kRows, kCandidates), sums(Element::F32, kRows, 2);
-  for (int row = 0; row < kRows; ++row) {
-    counts.set(0, row, row == 0 ? 1 : kCandidates);
-    for (int i = 0; i < kCandidates; ++i) {
-      values.set(row, i, 100 - i - row);
-      ids.set(row, i, row == 2 ? -1 : 1000 * row + i);
+/// publish for lists of 40, with the ports and the memory for its result.
+struct Publish {
+  static constexpr int kCandidates = 40, kRowBytes = 16 + 8 * kCandidates,
+                       kResultAt = 64;
+
+  explicit Publish(int rows)
+      : rows(rows), counts(Element::I32, 1, rows),
+        values(Element::F32, rows, kCandidates),
+        ids(Element::I32, rows, kCandidates), sums(Element::F32, rows, 2),
+        results((kResultAt + 16 + rows * kRowBytes) / 4 + 1, kUnwritten) {
+    Emitted emitted =
+        emitBuiltin("publish (read \"candidate_counts\" tensor<?xi32>, "
+                    "read \"candidate_values\" tensor<?x40xf32>, "
+                    "read \"candidate_ids\" tensor<?x40xi32>, "
+                    "read \"candidate_sums\" tensor<?x2xf32>)");
+    EXPECT_EQ(emitted.error, "");
+    kernel = HostKernel::ofProgram(emitted.program);
+    for (int row = 0; row < rows; ++row) {
+      counts.set(0, row, kCandidates);
+      for (int i = 0; i < kCandidates; ++i) {
+        values.set(row, i, 100 - i - row);
+        ids.set(row, i, 1000 * row + i);
+      }
+      sums.set(row, 0, 100 - row);
+      sums.set(row, 1, 0.5 * row);
     }
-    sums.set(row, 0, 100 - row);
-    sums.set(row, 1, 0.5 * row);
   }
-  Block block;
-  block.rows.resize(kRows);
-  block.header.epoch = 7;
-  block.header.resultAt = 64;
-  std::vector<char> bytes = block.bytes();
-  std::vector<int> results((64 + 16 + kRows * kRowBytes) / 4 + 1, kUnwritten);
+  void run(Block block) {
+    block.header.epoch = 7;
+    block.header.resultAt = kResultAt;
+    std::vector<char> bytes = block.bytes();
+    int64_t dims[3] = {rows, rows, 0};
+    kernel->call({counts.buffer.data(), values.buffer.data(), ids.buffer.data(),
+                  sums.buffer.data(), dims, bytes.data(), slots,
+                  results.data()},
+                 1);
+  }
+  const ResultHeader &header() const {
+    return *reinterpret_cast<const ResultHeader *>(results.data() +
+                                                   kResultAt / 4);
+  }
+  const ResultRow &row(int number) const {
+    return *reinterpret_cast<const ResultRow *>(
+        reinterpret_cast<const char *>(&header() + 1) + number * kRowBytes);
+  }
+
+  int rows;
+  Rows counts, values, ids, sums;
+  std::vector<int> results;
+  std::unique_ptr<HostKernel> kernel;
   SlotState slots[kSlots];
-  int64_t dims[3] = {kRows, kRows, 0};
-  kernel->call({counts.buffer.data(), values.buffer.data(), ids.buffer.data(),
-                sums.buffer.data(), dims, bytes.data(), slots, results.data()},
-               1);
-  for (int i = 0; i < 16; ++i)
-    EXPECT_EQ(results[i], kUnwritten);
-  EXPECT_EQ(results.back(), kUnwritten);
-  const char *at = reinterpret_cast<const char *>(results.data()) + 64;
-  auto *header = reinterpret_cast<const ResultHeader *>(at);
-  EXPECT_EQ(header->epoch, 7u);
-  EXPECT_EQ(header->numRows, kRows);
-  EXPECT_EQ(header->candidates, kCandidates);
-  ASSERT_EQ(header->rowBytes, kRowBytes);
-  ASSERT_EQ(::mm1::resultRowBytes(kCandidates), kRowBytes);
+};
+
+TEST(Publish, FillsTheResult) {
+  constexpr int kRows = 11; // more than warps
+  Publish publish(kRows);
+  publish.counts.set(0, 0, 1);
+  for (int i = 0; i < Publish::kCandidates; ++i)
+    publish.ids.set(2, i, -1);
+  Block block;
+  // Only the last row is its sequence's last.
+  block.rows.assign(kRows, {.token = 0, .position = -1, .slot = 3});
+  block.rows.back().position = 9;
+  publish.run(block);
+  for (int i = 0; i < Publish::kResultAt / 4; ++i)
+    EXPECT_EQ(publish.results[size_t(i)], kUnwritten);
+  EXPECT_EQ(publish.results.back(), kUnwritten);
+  EXPECT_EQ(publish.header().epoch, 7u);
+  EXPECT_EQ(publish.header().numRows, kRows);
+  EXPECT_EQ(publish.header().candidates, Publish::kCandidates);
+  ASSERT_EQ(publish.header().rowBytes, Publish::kRowBytes);
+  ASSERT_EQ(::mm1::resultRowBytes(Publish::kCandidates), Publish::kRowBytes);
   for (int row = 0; row < kRows; ++row) {
-    const char *rowAt = at + sizeof(ResultHeader) + row * kRowBytes;
-    auto *result = reinterpret_cast<const ResultRow *>(rowAt);
-    auto *rowIds = reinterpret_cast<const int *>(result + 1);
-    auto *logits = reinterpret_cast<const float *>(rowIds + kCandidates);
-    EXPECT_EQ(result->token, row == 2 ? -1 : 1000 * row);
-    EXPECT_EQ(result->count, row == 0 ? 1 : kCandidates);
-    EXPECT_EQ(result->largest, float(100 - row));
-    EXPECT_EQ(result->sum, 0.5f * float(row));
-    for (int i = 0; i < result->count; ++i) {
-      EXPECT_EQ(rowIds[i], ids.at(row, i));
-      EXPECT_EQ(logits[i], values.at(row, i));
+    const ResultRow &result = publish.row(row);
+    auto *ids = reinterpret_cast<const int *>(&result + 1);
+    auto *logits = reinterpret_cast<const float *>(ids + Publish::kCandidates);
+    EXPECT_EQ(result.token, row == 2 ? -1 : 1000 * row);
+    EXPECT_EQ(result.count, row == 0 ? 1 : Publish::kCandidates);
+    EXPECT_EQ(result.largest, float(100 - row));
+    EXPECT_EQ(result.sum, 0.5f * float(row));
+    for (int i = 0; i < result.count; ++i) {
+      EXPECT_EQ(ids[i], publish.ids.at(row, i));
+      EXPECT_EQ(logits[i], publish.values.at(row, i));
     }
   }
+  EXPECT_EQ(publish.slots[3].lastToken, 10000);
+  EXPECT_EQ(publish.slots[0].lastToken, 0);
+}
+
+TEST(Publish, StopsSlots) {
+  Publish publish(4);
+  for (int slot = 0; slot < 4; ++slot)
+    publish.slots[slot].settings = {
+        .slot = slot, .chooses = slot != 3, .lastPosition = 6};
+  publish.slots[1].settings.stopTokens[2] = 1000;
+  publish.slots[3].settings.stopTokens[0] = 3000; // but the host chooses
+  Block block;
+  block.rows = {{.token = 1, .position = 5, .slot = 0},
+                {.token = 1, .position = 5, .slot = 1},
+                {.token = 1, .position = 6, .slot = 2},
+                {.token = 1, .position = 9, .slot = 3}};
+  publish.run(block);
+  const int hasStopped[] = {0, 1, 1, 0};
+  for (int slot = 0; slot < 4; ++slot) {
+    EXPECT_EQ(publish.row(slot).token, 1000 * slot);
+    EXPECT_EQ(publish.slots[slot].lastToken, 1000 * slot);
+    EXPECT_EQ(publish.slots[slot].hasStopped, hasStopped[slot]) << slot;
+  }
+  publish.run(block);
+  for (int slot = 0; slot < 4; ++slot)
+    EXPECT_EQ(publish.row(slot).token,
+              slot == 1 || slot == 2 ? -1 : 1000 * slot);
+}
+
+// Weights 1, 1/2, 1/4, 1/8, ... of which top-k keeps four and top-p three.
+TEST(Publish, DrawsByTopKAndTopP) {
+  constexpr int kDraws = 1750;
+  Publish publish(2);
+  for (int row = 0; row < 2; ++row)
+    for (int i = 0; i < Publish::kCandidates; ++i) {
+      publish.values.set(row, i, -2 * i * std::log(2.0));
+      publish.ids.set(row, i, i);
+    }
+  SlotUpdate settings = {.slot = 1,
+                         .inverseTemperature = 0.5f,
+                         .chooses = 1,
+                         .topP = 0.9f, // of 1.875: more than 1.5
+                         .topK = 4,
+                         .seed = 0x123456789abcdef};
+  int counts[2][Publish::kCandidates] = {};
+  for (int position = 0; position < kDraws; ++position) {
+    publish.slots[1].settings = settings;
+    publish.slots[2].settings = settings;
+    publish.slots[2].settings.seed += 1;
+    Block block;
+    block.rows = {{.token = 1, .position = position, .slot = 1},
+                  {.token = 1, .position = position, .slot = 2}};
+    publish.run(block);
+    int first = publish.row(0).token;
+    ++counts[0][first];
+    ++counts[1][publish.row(1).token];
+    // The same in another row of another batch.
+    if (position % 100 == 0) {
+      std::swap(block.rows[0], block.rows[1]);
+      publish.run(block);
+      EXPECT_EQ(publish.row(1).token, first);
+    }
+  }
+  for (const auto &count : counts) {
+    // Within four standard deviations.
+    EXPECT_NEAR(count[0], kDraws * 4 / 7, 4 * 21);
+    EXPECT_NEAR(count[1], kDraws * 2 / 7, 4 * 19);
+    EXPECT_NEAR(count[2], kDraws * 1 / 7, 4 * 15);
+    EXPECT_EQ(count[0] + count[1] + count[2], kDraws);
+  }
+  EXPECT_NE(counts[0][0], counts[1][0]);
 }
 
 TEST(Builtins, AreNotMadeForUnknownPorts) {
