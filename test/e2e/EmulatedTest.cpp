@@ -22,16 +22,6 @@ using namespace mm1::test;
 
 namespace {
 
-bool hasNvrtc() {
-  static const bool has = [] {
-    TemporaryFolder folder;
-    return run("mm1c", {"compile", goldenFolder("base"), "--target", "sm_80",
-                        "--emit=cubin", "--quiet", "-o", folder.path("c")})
-               .exitCode != 3;
-  }();
-  return has;
-}
-
 /// Whole, and cut: short prompts into small chunks and single tokens, long ones
 /// into large chunks with two tokens at the end (a fiber for each thread makes
 /// the others long).
