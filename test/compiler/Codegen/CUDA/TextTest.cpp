@@ -168,6 +168,77 @@ TEST(CudaText, CombineAndSilu) {
 
 // What another op reads is rounded to its type first; what is only stored is
 // rounded by the store.
+TEST(CudaText, Router) {
+  expectGolden("router", R"(
+    func.func @f(%x: tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+      %i, %w = mm1.cluster routing (%x) schedule {per = 1, tasks = 1, unit = "tokens", warps = 8}
+          : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+      ^bb0(%logits: tensor<?x4xf32>):
+        %ids, %weights = mm1.router %logits : tensor<?x4xf32> -> tensor<?x2xi32>, tensor<?x2xf32>
+        mm1.yield %ids, %weights : tensor<?x2xi32>, tensor<?x2xf32>
+      }
+      return %i, %w : tensor<?x2xi32>, tensor<?x2xf32>
+    })");
+}
+
+TEST(CudaText, GroupTokens) {
+  expectGolden("group_tokens", R"(
+    func.func @f(%x: tensor<?x2xi32>) -> (tensor<?x2xi32>, tensor<5xi32>) {
+      %o, %f = mm1.cluster routing (%x) schedule {per = 1, tasks = 1, unit = "one", warps = 8}
+          : (tensor<?x2xi32>) -> (tensor<?x2xi32>, tensor<5xi32>) {
+      ^bb0(%ids: tensor<?x2xi32>):
+        %order, %offsets = mm1.group_tokens %ids : tensor<?x2xi32> -> tensor<?x2xi32>, tensor<5xi32>
+        mm1.yield %order, %offsets : tensor<?x2xi32>, tensor<5xi32>
+      }
+      return %o, %f : tensor<?x2xi32>, tensor<5xi32>
+    })");
+}
+
+/// silu(g) * u of int8 experts, rows sorted by expert or not.
+std::string experts(bool isGrouped, const std::string &schedule) {
+  std::string w = "tensor<4x96x64xi8, #mm1.swizzled<rows = 64, order = "
+                  "fragment>>, ",
+              s = "tensor<4x96xf32, #mm1.padded<multiple = 32>>",
+              types = "(!x, !i, " + std::string(isGrouped ? "!i, !o, " : "") +
+                      w + w + s + ", " + s + ")";
+  auto parameters = [&](const std::string &prefix) {
+    auto name = [&](const char *each) { return "%" + prefix + each + ": "; };
+    return name("x") + "!x, " + name("i") + "!i, " +
+           (isGrouped ? name("o") + "!i, " + name("f") + "!o, " : "") +
+           name("w") + w + name("v") + w + name("s") + s + ", " + name("t") + s;
+  };
+  return R"(
+    !x = tensor<?x64xbf16>
+    !i = tensor<?x2xi32>
+    !o = tensor<5xi32>
+    !y = tensor<?x2x96xf32>
+    !h = tensor<?x2x96xbf16>
+    func.func @f()" +
+         parameters("") + R"() -> !h {
+      %r = mm1.cluster grouped_matmul ()" +
+         (isGrouped ? "%x, %i, %o, %f, " : "%x, %i, ") + "%w, %v, %s, %t) " +
+         schedule + " : " + types + R"( -> !h {
+      ^bb0()" +
+         parameters("a") + R"():
+        %y:2 = mm1.expert_linear %ax, %ai )" +
+         (isGrouped ? "grouped(%ao, %af) " : "") +
+         "weights(%aw, %av) scales(%as, %at) : " + types + R"( -> (!y, !y)
+        %1 = mm1.silu %y#0 : !y
+        %2 = mm1.mul %1, %y#1 : (!y, !y) -> !h
+        mm1.yield %2 : !h
+      }
+      return %r : !h
+    })";
+}
+
+TEST(CudaText, GroupedExperts) {
+  expectGolden(
+      "grouped_experts",
+      experts(
+          true,
+          R"(schedule {columns = 32, per = 1, tasks = 132, unit = "one", warps = 8})"));
+}
+
 TEST(CudaText, TypesSayWhatIsRounded) {
   auto silus = [](const char *between) {
     return emitText(std::string("!y = tensor<?x64xf32>\n!x = ") + between + R"(
@@ -271,6 +342,24 @@ TEST(CudaText, RefusesWhatItCannotRead) {
           R"(schedule {columns = 32, per = 1, rows = 8, tasks = 6, unit = "one"})",
           kSilu),
       "'warps' from 1 to 32");
+}
+
+TEST(CudaText, RefusesExpertsOfAnotherGrid) {
+  expectError(
+      experts(
+          false,
+          R"(schedule {columns = 32, per = 1, tasks = 3, unit = "tokens", warps = 8})"),
+      "one task for each 'columns' of each width and choice, 6, found");
+  expectError(
+      experts(
+          false,
+          R"(schedule {columns = 30, per = 1, tasks = 8, unit = "tokens", warps = 8})"),
+      "'columns' a multiple of 4, found");
+  expectError(
+      experts(
+          true,
+          R"(schedule {columns = 32, per = 1, tasks = 132, unit = "tokens", warps = 8})"),
+      "unit = \"one\", found");
 }
 
 TEST(CudaText, RefusesWarpsThatWouldChangeTheOrderOfSums) {
