@@ -109,8 +109,10 @@ Status CudaWeights::fill(CudaContext &gpu, const Plan &plan, uint64_t seed) {
                         at + made, at, std::min(made, weight.sizeBytes - made),
                         gpu.stream()),
                     "cuMemcpyDtoDAsync");
-    if (!status)
+    if (!status) {
+      (void)gpu.synchronize(); // the numbers go away
       return status;
+    }
     at += aligned(weight.sizeBytes);
   }
   return gpu.synchronize();

@@ -16,19 +16,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 using namespace mm1::test;
 
 namespace {
 
-bool hasNvrtc() {
-  static const bool has = [] {
-    TemporaryFolder folder;
-    return run("mm1c", {"compile", goldenFolder("base"), "--target", "sm_80",
-                        "--emit=cubin", "--quiet", "-o", folder.path("c")})
-               .exitCode != 3;
-  }();
-  return has;
+/// Whole, and cut: short prompts into small chunks and single tokens, long ones
+/// into large chunks with two tokens at the end (a fiber for each thread makes
+/// the others long).
+std::vector<std::vector<std::string>> waysToRunEmulated(size_t length) {
+  std::vector<std::vector<std::string>> ways{{}};
+  if (length > 64)
+    ways.push_back({"--prefill-chunk", "100", "--decode-from",
+                    std::to_string(length - 2)});
+  else if (length > 2)
+    ways.push_back({"--prefill-chunk", "7"});
+  if (length > 1 && length <= 64)
+    ways.push_back({"--decode-from", "1"});
+  return ways;
 }
 
 class Emulated
@@ -80,7 +86,7 @@ TEST_P(Emulated, FloatCompute) {
   auto prompts = readPrompts(name(), "logits");
   ASSERT_FALSE(prompts.empty());
   for (const Prompt &prompt : prompts)
-    for (const auto &way : waysToRun(int64_t(prompt.ids.size()))) {
+    for (const auto &way : waysToRunEmulated(prompt.ids.size())) {
       std::string how;
       for (const std::string &word : way)
         how += " " + word;
@@ -122,5 +128,113 @@ INSTANTIATE_TEST_SUITE_P(, Emulated,
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+/// The emulated driver's orders of work (kernels/emulation/driver/Control.h):
+/// forward, reverse and by seed; at once, or as late as somebody waits, with
+/// copies that land late; and with results hidden from kernels that do not wait
+/// for them. Whatever is reported is a failure.
+const char *const kOrders[] = {
+    "fatal=1,order=0,late=0",        "fatal=1,order=0,late=1",
+    "fatal=1,order=1,late=0",        "fatal=1,order=1,late=1",
+    "fatal=1,order=2,late=0,seed=3", "fatal=1,order=2,late=1,seed=4",
+    "fatal=1,late=1,poison=1"};
+
+/// A golden case as it is compiled, on an architecture.
+struct Model {
+  const char *name, *quant, *target;
+};
+
+class EmulatedOrders : public testing::TestWithParam<Model> {
+protected:
+  void SetUp() override {
+    if (!hasNvrtc())
+      GTEST_SKIP() << "NVRTC is not here: no kernels for GPUs";
+  }
+
+  std::string compile(std::vector<std::string> options) {
+    const Model &model = GetParam();
+    std::string artifact = folder.path("a.mm1");
+    options.insert(options.begin(), {"compile", goldenFolder(model.name),
+                                     "--target", model.target, "--quant",
+                                     model.quant, "--quiet", "-o", artifact});
+    Outcome compiled = run("mm1c", options);
+    EXPECT_EQ(compiled.exitCode, 0) << compiled.err;
+    return artifact;
+  }
+
+  /// Logits of a golden prompt, of which the last tokens are decoded, under an
+  /// order of work.
+  std::vector<float> logits(const std::string &artifact, const char *order) {
+    for (const Prompt &prompt : readPrompts(GetParam().name, "logits"))
+      if (prompt.ids.size() == 37) {
+        ::setenv("MM1_EMULATED", order, 1);
+        std::vector<float> found =
+            runLogits(artifact, prompt, {"--decode-from", "32"});
+        ::unsetenv("MM1_EMULATED");
+        return found;
+      }
+    ADD_FAILURE() << "the case has no prompt of 37 tokens";
+    return {};
+  }
+
+  TemporaryFolder folder;
+};
+
+// Threads, blocks and launches may go in any order that the plan allows: not a
+// bit may change, and nothing be reported.
+TEST_P(EmulatedOrders, GiveTheSameBits) {
+  std::string artifact = compile({});
+  std::vector<float> first = logits(artifact, kOrders[0]);
+  ASSERT_FALSE(first.empty());
+  for (const char *order : kOrders)
+    EXPECT_EQ(first, logits(artifact, order)) << order;
+}
+
+// The same text built to report each access: no race, nothing out of bounds, and
+// no byte is read that nobody wrote, in a launch and between launches.
+TEST_P(EmulatedOrders, PassTheCheckOfEachAccess) {
+  std::string artifact = compile({"--instrument"});
+  for (const char *order : {"fatal=1,order=2,seed=1", "fatal=1,order=2,seed=2"})
+    EXPECT_FALSE(logits(artifact, order).empty()) << order;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , EmulatedOrders,
+    testing::Values(Model{"base", "none", "emulated:sm_80"},
+                    Model{"base", "none", "emulated:sm_90a"},
+                    Model{"c-shared-expert", "int8-experts", "emulated:sm_80"},
+                    Model{"c-shared-expert", "int8-experts",
+                          "emulated:sm_90a"}),
+    [](const auto &info) {
+      std::string name = std::string(info.param.name) + "_" +
+                         (info.param.target + sizeof "emulated");
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+// The trained example gives a user the answers of the CPU target.
+TEST(EmulatedRecall, AnswersLikeTheCpu) {
+  if (!hasNvrtc())
+    GTEST_SKIP() << "NVRTC is not here: no kernels for GPUs";
+  TemporaryFolder folder;
+  std::vector<std::string> answers;
+  for (const char *target : {"cpu", "emulated:sm_90a"}) {
+    std::string artifact = folder.path(std::string(target) + ".mm1");
+    Outcome compiled =
+        run("mm1c", {"compile", MM1_SOURCE_DIR "/examples/02-recall",
+                     "--target", target, "--quiet", "-o", artifact});
+    ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+    Outcome chat =
+        run("mm1-run", {"chat", artifact, "--message",
+                        "The code of Oslo is 418. The code of Lima is 250. "
+                        "Anna lives in Oslo.",
+                        "--message", "What is the code of Anna's city?",
+                        "--message", "What is 47 + 85?"});
+    EXPECT_EQ(chat.exitCode, 0) << chat.err;
+    answers.push_back(chat.out);
+  }
+  EXPECT_NE(answers[0].find("418"), std::string::npos) << answers[0];
+  EXPECT_EQ(answers[0], answers[1]);
+}
 
 } // namespace

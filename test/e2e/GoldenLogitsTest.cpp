@@ -30,6 +30,23 @@ void compile(const std::string &name, const std::string &artifact,
   ASSERT_EQ(outcome.exitCode, 0) << name << ": " << outcome.err;
 }
 
+/// Whole, in chunks that do not divide the prompt, and with its end decoded token
+/// by token.
+std::vector<std::vector<std::string>> waysToRun(int64_t length) {
+  std::vector<std::vector<std::string>> ways{{}};
+  if (length > 2) {
+    ways.push_back({"--prefill-chunk", "7"});
+    ways.push_back({"--prefill-chunk", "100", "--decode-from",
+                    std::to_string(length - 2)});
+  }
+  if (length > 1 && length <= 64) {
+    ways.push_back({"--decode-from", "1"});
+    ways.push_back(
+        {"--decode-from", std::to_string(length / 2), "--threads", "1"});
+  }
+  return ways;
+}
+
 class GoldenLogits : public testing::TestWithParam<std::string> {
 protected:
   TemporaryFolder folder;

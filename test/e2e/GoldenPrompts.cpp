@@ -92,19 +92,4 @@ double divergence(const Prompt &prompt, const std::vector<float> &logits,
   return kl;
 }
 
-std::vector<std::vector<std::string>> waysToRun(int64_t length) {
-  std::vector<std::vector<std::string>> ways{{}};
-  if (length > 2) {
-    ways.push_back({"--prefill-chunk", "7"});
-    ways.push_back({"--prefill-chunk", "100", "--decode-from",
-                    std::to_string(length - 2)});
-  }
-  if (length > 1 && length <= 64) {
-    ways.push_back({"--decode-from", "1"});
-    ways.push_back(
-        {"--decode-from", std::to_string(length / 2), "--threads", "1"});
-  }
-  return ways;
-}
-
 } // namespace mm1::test

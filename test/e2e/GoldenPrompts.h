@@ -35,8 +35,4 @@ double maxError(const Prompt &prompt, const std::vector<float> &logits);
 double divergence(const Prompt &prompt, const std::vector<float> &logits,
                   size_t i);
 
-/// Ways to run a prompt of this length that must all give its logits: whole, in
-/// chunks that do not divide it, and with its end decoded token by token.
-std::vector<std::vector<std::string>> waysToRun(int64_t length);
-
 } // namespace mm1::test

@@ -71,6 +71,16 @@ std::string goldenFolder(const std::string &name) {
   return std::string(MM1_TEST_DATA "/goldens/") + name;
 }
 
+bool hasNvrtc() {
+  static const bool has = [] {
+    TemporaryFolder folder;
+    return run("mm1c", {"compile", goldenFolder("base"), "--target", "sm_80",
+                        "--emit=cubin", "--quiet", "-o", folder.path("c")})
+               .exitCode != 3;
+  }();
+  return has;
+}
+
 void writeText(const std::string &path, const std::string &text) {
   std::ofstream(path, std::ios::binary) << text;
 }

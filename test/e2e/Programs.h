@@ -37,6 +37,9 @@ private:
 std::vector<std::string> goldenCases();
 std::string goldenFolder(const std::string &name);
 
+/// Whether mm1c finds NVRTC here, and so can build kernels for GPUs.
+bool hasNvrtc();
+
 void writeText(const std::string &path, const std::string &text);
 std::string readText(const std::string &path);
 /// "[1, 2, 3]"

@@ -37,20 +37,33 @@ struct Setting {
   unsigned threads;
 };
 
-class SameBits : public testing::TestWithParam<const char *> {
+struct Model {
+  const char *compute, *quant, *target;
+  /// Tokens in front of those that are compared: several spans of attention.
+  size_t history;
+};
+
+class SameBits : public testing::TestWithParam<Model> {
 protected:
+  void SetUp() override {
+    if (isEmulated() && !hasNvrtc())
+      GTEST_SKIP() << "NVRTC is not here: no kernels for GPUs";
+  }
+  static bool isEmulated() {
+    return std::string(GetParam().target).starts_with("emulated:");
+  }
+
   std::unique_ptr<Session> open(const Setting &setting) {
     std::string artifact = folder.path(setting.name + ".mm1");
-    // "f32 none" or "bf16 int8-experts"
-    std::string kind = GetParam();
-    size_t space = kind.find(' ');
     std::vector<std::string> arguments{"compile",
                                        goldenFolder("base"),
                                        "--quiet",
+                                       "--target",
+                                       GetParam().target,
                                        "--compute",
-                                       kind.substr(0, space),
+                                       GetParam().compute,
                                        "--quant",
-                                       kind.substr(space + 1),
+                                       GetParam().quant,
                                        "--context",
                                        "4096",
                                        "--sequences",
@@ -118,15 +131,15 @@ uint32_t openWith(Session &session, std::span<const int32_t> ids) {
   return slot;
 }
 
-constexpr size_t kHistory = 1500, kSteps = 6;
+constexpr size_t kSteps = 6;
 
 /// The rows of the steps behind a history, alone in their batch.
-std::vector<Row> decodeAlone(Session &session) {
-  std::vector<int32_t> ids = randomIds(kHistory + kSteps, 1);
-  uint32_t slot = openWith(session, std::span(ids).first(kHistory));
+std::vector<Row> decodeAlone(Session &session, size_t history) {
+  std::vector<int32_t> ids = randomIds(history + kSteps, 1);
+  uint32_t slot = openWith(session, std::span(ids).first(history));
   std::vector<Row> rows;
   for (size_t i = 0; i < kSteps; ++i) {
-    EXPECT_TRUE(session.decode({{slot, ids[kHistory + i]}}));
+    EXPECT_TRUE(session.decode({{slot, ids[history + i]}}));
     auto view = session.lastLogits();
     rows.emplace_back(view->row(0).begin(), view->row(0).end());
   }
@@ -135,17 +148,17 @@ std::vector<Row> decodeAlone(Session &session) {
 }
 
 /// The same beside three other sequences, as the third of the batch.
-std::vector<Row> decodeInABatch(Session &session) {
-  std::vector<int32_t> ids = randomIds(kHistory + kSteps, 1);
+std::vector<Row> decodeInABatch(Session &session, size_t history) {
+  std::vector<int32_t> ids = randomIds(history + kSteps, 1);
   std::vector<uint32_t> others;
   for (size_t length : {5, 700, 64})
     others.push_back(openWith(session, randomIds(length, unsigned(length))));
-  uint32_t slot = openWith(session, std::span(ids).first(kHistory));
+  uint32_t slot = openWith(session, std::span(ids).first(history));
   std::vector<Row> rows;
   for (size_t i = 0; i < kSteps; ++i) {
     EXPECT_TRUE(session.decode({{others[0], int32_t(i)},
                                 {others[1], int32_t(9 + i)},
-                                {slot, ids[kHistory + i]},
+                                {slot, ids[history + i]},
                                 {others[2], int32_t(77)}}));
     auto view = session.lastLogits();
     rows.emplace_back(view->row(2).begin(), view->row(2).end());
@@ -157,18 +170,17 @@ std::vector<Row> decodeInABatch(Session &session) {
 }
 
 /// The same as pieces of one token between pieces of two prompts.
-std::vector<Row> decodeBesidePrompts(Session &session) {
-  std::vector<int32_t> ids = randomIds(kHistory + kSteps, 1),
+std::vector<Row> decodeBesidePrompts(Session &session, size_t history) {
+  std::vector<int32_t> ids = randomIds(history + kSteps, 1),
                        first = randomIds(37 * kSteps, 2),
                        second = randomIds(64 * kSteps, 3);
-  uint32_t slot = openWith(session, std::span(ids).first(kHistory)),
+  uint32_t slot = openWith(session, std::span(ids).first(history)),
            a = *session.open(), b = *session.open();
   std::vector<Row> rows;
   for (size_t i = 0; i < kSteps; ++i) {
-    EXPECT_TRUE(
-        session.prefill({{a, std::span(first).subspan(37 * i, 37)},
-                         {slot, std::span(ids).subspan(kHistory + i, 1)},
-                         {b, std::span(second).subspan(64 * i, 64)}}));
+    EXPECT_TRUE(session.prefill({{a, std::span(first).subspan(37 * i, 37)},
+                                 {slot, std::span(ids).subspan(history + i, 1)},
+                                 {b, std::span(second).subspan(64 * i, 64)}}));
     auto view = session.logits(37, 1);
     rows.emplace_back(view->row(0).begin(), view->row(0).end());
   }
@@ -196,30 +208,38 @@ TEST_P(SameBits, AloneInABatchOrBesidePromptsOfAnyBucketAndThreads) {
       {"a", {}, 3},
       {"b", {"--decode-buckets", "4", "--prefill-buckets", "512"}, 2},
       {"c", {"--decode-buckets", "3,4", "--prefill-buckets", "110,512"}, 2}};
+  const size_t history = GetParam().history;
   std::vector<Row> wanted;
   for (const Setting &setting : settings) {
+    if (isEmulated() && setting.threads != 2)
+      continue; // threads are the emulation's own
     SCOPED_TRACE(setting.name + ", " + std::to_string(setting.threads) +
                  " threads");
     auto session = open(setting);
     ASSERT_TRUE(session);
     if (wanted.empty())
-      wanted = decodeAlone(*session);
+      wanted = decodeAlone(*session, history);
     ASSERT_EQ(wanted.size(), kSteps);
-    EXPECT_TRUE(decodeAlone(*session) == wanted) << "alone";
-    EXPECT_TRUE(decodeInABatch(*session) == wanted) << "in a batch";
-    EXPECT_TRUE(decodeBesidePrompts(*session) == wanted) << "beside prompts";
+    EXPECT_TRUE(decodeAlone(*session, history) == wanted) << "alone";
+    EXPECT_TRUE(decodeInABatch(*session, history) == wanted) << "in a batch";
+    EXPECT_TRUE(decodeBesidePrompts(*session, history) == wanted)
+        << "beside prompts";
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, SameBits,
-                         testing::Values("f32 none", "bf16 none",
-                                         "bf16 int8-experts"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           for (char &c : name)
-                             if (!std::isalnum(c))
-                               c = '_';
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    , SameBits,
+    testing::Values(Model{"f32", "none", "cpu", 1500},
+                    Model{"bf16", "none", "cpu", 1500},
+                    Model{"bf16", "int8-experts", "cpu", 1500},
+                    Model{"bf16", "int8-experts", "emulated:sm_90a", 400}),
+    [](const auto &info) {
+      std::string name = std::string(info.param.compute) + "_" +
+                         info.param.quant + "_" + info.param.target;
+      for (char &c : name)
+        if (!std::isalnum(c))
+          c = '_';
+      return name;
+    });
 
 } // namespace

@@ -58,10 +58,10 @@ static Error compile(const std::string &compiler, const std::string &folder,
   if (Error error = writeFile(source, program.text))
     return error;
   std::vector<StringRef> arguments = {
-      compiler, "-std=c++20", "-O2", "-march=x86-64-v3",
-      "-fPIC",  "-shared",    "-w",  "-ffp-contract=off",
-      "-I",     folder,       "-o",  library,
-      source};
+      compiler,          "-std=c++20", "-O2",  "-march=x86-64-v3",
+      "-fPIC",           "-shared",    "-w",   "-ffp-contract=off",
+      "-fno-exceptions", "-I",         folder, "-o",
+      library,           source};
   // The hooks are ours: the library that belongs to them is not linked.
   if (isInstrumented)
     arguments.insert(arguments.begin() + 1, {"-fsanitize=thread", "-nostdlib"});
