@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 using namespace mm1::test;
 using nlohmann::ordered_json;
@@ -24,19 +25,36 @@ class EmulatedKit : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     folder = new TemporaryFolder();
-    std::string artifact = folder->path("base.mm1");
-    Outcome compiled =
-        run("mm1c", {"compile", goldenFolder("base"), "--target",
-                     "emulated:sm_90a", "--compute", "f32", "--sequences", "4",
-                     "--prefill-tokens", "64", "--quiet", "-o", artifact});
-    if (compiled.exitCode == 3) // no NVRTC
-      return;
-    ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
-    Outcome made = run("mm1-make-gpu-kit", {artifact, "-o", kit()});
-    ASSERT_EQ(made.exitCode, 0) << made.err;
+    makeKit("base", {"--target", "emulated:sm_90a", "--compute", "f32"});
+    makeKit("c-shared-expert",
+            {"--target", "emulated:sm_80", "--quant", "int8-experts"});
   }
   static void TearDownTestSuite() { delete folder; }
-  static std::string kit() { return folder->path("base.kit"); }
+
+  /// Of a golden model; nothing without NVRTC.
+  static void makeKit(const std::string &model,
+                      std::vector<std::string> options) {
+    std::string artifact = folder->path(model + ".mm1");
+    std::vector<std::string> arguments = {"compile",
+                                          goldenFolder(model),
+                                          "--sequences",
+                                          "4",
+                                          "--prefill-tokens",
+                                          "64",
+                                          "--quiet",
+                                          "-o",
+                                          artifact};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    Outcome compiled = run("mm1c", arguments);
+    if (compiled.exitCode == 3)
+      return;
+    ASSERT_EQ(compiled.exitCode, 0) << compiled.err;
+    Outcome made = run("mm1-make-gpu-kit", {artifact, "-o", kit(model)});
+    ASSERT_EQ(made.exitCode, 0) << made.err;
+  }
+  static std::string kit(const std::string &model = "base") {
+    return folder->path(model + ".kit");
+  }
 
   void SetUp() override {
     if (!std::filesystem::exists(kit()))
@@ -52,6 +70,13 @@ protected:
     return run("mm1-gpu-kit", arguments);
   }
   ordered_json results() { return ordered_json::parse(readText(json)); }
+  ordered_json resultOf(const std::string &name) {
+    ordered_json all = results();
+    for (const ordered_json &each : all["results"])
+      if (each["name"] == name)
+        return each;
+    return {};
+  }
 
   /// A copy of the kit to spoil.
   std::string copyKit() {
@@ -59,6 +84,14 @@ protected:
     std::filesystem::copy(kit(), copy,
                           std::filesystem::copy_options::recursive);
     return copy;
+  }
+  /// Changes the index of a kit and seals it again.
+  static void lie(const std::string &path,
+                  const std::function<void(ordered_json &)> &change) {
+    std::string index = path + "/kit.json";
+    ordered_json fields = ordered_json::parse(readText(index));
+    change(fields);
+    writeText(index, mm1::sealManifest(fields));
   }
 
   static TemporaryFolder *folder;
@@ -82,6 +115,70 @@ TEST_F(EmulatedKit, EveryKernelGivesTheReferencesAnswers) {
   }
 }
 
+TEST_F(EmulatedKit, AndThoseOfIntegersInBF16OnAnotherArchitecture) {
+  setenv("MM1_EMULATED", "fatal=1,arch=80,order=2,seed=5", 1);
+  Outcome outcome = runKit(kit("c-shared-expert"), {"--only", "kernels"});
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.out << outcome.err;
+  EXPECT_GT(results()["passed"], 30);
+}
+
+TEST_F(EmulatedKit, EveryWordGivesItsAnswer) {
+  Outcome outcome = runKit(kit(), {"--only", "conformance"});
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.out << outcome.err;
+  EXPECT_GT(results()["passed"], 20);
+  EXPECT_EQ(resultOf("cp_async_bulk")["verdict"], "passed");
+  setenv("MM1_EMULATED", "fatal=1,arch=80", 1);
+  outcome = runKit(kit("c-shared-expert"), {"--only", "conformance"});
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(resultOf("cp_async_bulk")["verdict"], "not built");
+  EXPECT_EQ(resultOf("ldmatrix")["verdict"], "passed");
+}
+
+TEST_F(EmulatedKit, QuestionsAreAskedInTheirOrder) {
+  Outcome outcome = runKit(kit(), {});
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.out << outcome.err;
+  ordered_json found = results()["results"];
+  EXPECT_EQ(found[0]["name"], "cut_sums");
+  EXPECT_EQ(found[0]["answer"], "1");
+  EXPECT_EQ(found[1]["name"], "long_chain");
+  EXPECT_EQ(found[1]["answer"], "cut once a step");
+  EXPECT_EQ(resultOf("mma_against_wgmma")["verdict"], "not asked");
+  EXPECT_EQ(resultOf("mma_against_wgmma")["needs"], "a word for wgmma");
+  // Behind each other: all questions, then words, kernels and times.
+  std::vector<std::string> groups;
+  for (const ordered_json &each : found)
+    if (std::string group = each["group"];
+        groups.empty() || groups.back() != group)
+      groups.push_back(group);
+  EXPECT_EQ(groups, (std::vector<std::string>{"questions", "conformance",
+                                              "kernels", "timings"}));
+  for (const ordered_json &each : found) {
+    if (each["group"] != "questions")
+      continue;
+    std::string verdict = each["verdict"];
+    EXPECT_TRUE(verdict == "as thought" || verdict == "not asked" ||
+                verdict == "emulated")
+        << each;
+    EXPECT_FALSE(each.contains("numbers")) << each;
+  }
+}
+
+TEST_F(EmulatedKit, TheEmulationMustSayWhatTheKitExpects) {
+  std::string copy = copyKit();
+  lie(copy, [](ordered_json &fields) {
+    ordered_json &answers = fields["questions"][0]["answers"];
+    std::swap(answers[0], answers[1]);
+    fields["questions"][1]["answers"][0]["words"][5] = 7;
+  });
+  Outcome outcome = runKit(copy, {"--only", "questions"});
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_EQ(results()["failed"], 2);
+  EXPECT_EQ(resultOf("cut_sums")["message"],
+            "says 1; the kit expects 1 + 2^-23");
+  std::string message = resultOf("long_chain")["message"];
+  EXPECT_TRUE(message.starts_with("says something else: ")) << message;
+}
+
 TEST_F(EmulatedKit, TimesOfAnEmulatedGpuAreNoResults) {
   Outcome outcome = runKit(kit(), {"--only", "timings"});
   EXPECT_EQ(outcome.exitCode, 0) << outcome.err;
@@ -95,15 +192,14 @@ TEST_F(EmulatedKit, TimesOfAnEmulatedGpuAreNoResults) {
 }
 
 TEST_F(EmulatedKit, AWrongAnswerFailsByName) {
-  std::string copy = copyKit(), index = copy + "/kit.json",
-              tensors = copy + "/tensors.safetensors";
+  std::string copy = copyKit(), tensors = copy + "/tensors.safetensors";
   std::string name;
   {
     auto opened = mm1::kit::Kit::open(copy);
     ASSERT_TRUE(bool(opened)) << opened.error().message;
-    // The last number of the last argument that has an answer.
-    const mm1::kit::Case &spoilt = opened->cases().front();
-    name = spoilt.name;
+    for (const mm1::kit::Case &each : opened->cases())
+      if (name.empty() && each.group == "kernels")
+        name = each.name;
     auto file = mm1::SafeTensorsFile::open(tensors);
     ASSERT_TRUE(bool(file));
     const mm1::SafeTensor *answer = nullptr;
@@ -118,12 +214,12 @@ TEST_F(EmulatedKit, AWrongAnswerFailsByName) {
     out.write(reinterpret_cast<const char *>(&wrong), sizeof(wrong));
   }
   EXPECT_EQ(runKit(copy, {}).exitCode, 1) << "the hash is wrong";
-  ordered_json sealed = ordered_json::parse(readText(index));
-  std::string bytes = readText(tensors);
-  for (ordered_json &file : sealed["files"])
-    if (file["path"] == "tensors.safetensors")
-      file["xxh3"] = mm1::hashHex(std::as_bytes(std::span(bytes)));
-  writeText(index, mm1::sealManifest(sealed));
+  lie(copy, [&](ordered_json &fields) {
+    std::string bytes = readText(tensors);
+    for (ordered_json &file : fields["files"])
+      if (file["path"] == "tensors.safetensors")
+        file["xxh3"] = mm1::hashHex(std::as_bytes(std::span(bytes)));
+  });
 
   Outcome outcome = runKit(copy, {"--only", "kernels"});
   EXPECT_EQ(outcome.exitCode, 1);
@@ -141,11 +237,27 @@ TEST_F(EmulatedKit, WithoutADriverItSaysSo) {
   EXPECT_NE(outcome.err.find("no.so"), std::string::npos) << outcome.err;
 }
 
-TEST_F(EmulatedKit, AnotherArchitectureIsRefused) {
+TEST_F(EmulatedKit, KernelsOfAnotherArchitectureAreNotRun) {
   setenv("MM1_EMULATED", "fatal=1,arch=80", 1);
-  Outcome outcome = runKit(kit(), {});
+  Outcome outcome = runKit(kit(), {"--only", "conformance,kernels"});
   EXPECT_EQ(outcome.exitCode, 3);
-  EXPECT_NE(outcome.err.find("has kernels for sm_90a"), std::string::npos)
+  EXPECT_NE(outcome.err.find("the artifact's kernels are not for GPU 0"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(resultOf("ldmatrix")["verdict"], "passed");
+  EXPECT_EQ(results()["results"].back()["verdict"], "not built");
+}
+
+TEST_F(EmulatedKit, AKitWithoutHostModulesNeedsAGpu) {
+  std::string copy = copyKit();
+  lie(copy, [](ordered_json &fields) {
+    for (ordered_json &module : fields["modules"])
+      module.erase("host");
+  });
+  Outcome outcome = runKit(copy, {});
+  EXPECT_EQ(outcome.exitCode, 3);
+  EXPECT_NE(outcome.err.find("was not built for the emulated driver"),
+            std::string::npos)
       << outcome.err;
 }
 

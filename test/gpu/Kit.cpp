@@ -83,8 +83,76 @@ public:
         return argument.takeError();
       result.arguments.push_back(*argument);
     }
-    if (Status status = readQuestion(json, result); !status)
-      return status.takeError();
+    if (json.has("architectures")) {
+      auto names = json.strings("architectures");
+      if (!names)
+        return names.takeError();
+      result.architectures = *names;
+    }
+    return result;
+  }
+
+  Expected<Question> readQuestion(const JsonObject &json) {
+    Question result;
+    for (auto [key, value] :
+         {std::pair<const char *, std::string *>{"name", &result.name},
+          {"question", &result.question},
+          {"source", &result.source}}) {
+      auto text = json.string(key);
+      if (!text)
+        return text.takeError();
+      *value = *text;
+    }
+    for (auto [key, value] :
+         {std::pair<const char *, std::string *>{"measure", &result.measure},
+          {"needs", &result.needs}}) {
+      auto text = json.stringOr(key, "");
+      if (!text)
+        return text.takeError();
+      *value = *text;
+    }
+    int ways =
+        json.has("case") + !result.measure.empty() + !result.needs.empty();
+    if (ways != 1)
+      return json.error("case", "stands with 'measure' or 'needs', or none of "
+                                "them is there; expected one of the three");
+    if (!json.has("case"))
+      return result;
+    auto object = json.object("case");
+    if (!object)
+      return object.takeError();
+    Expected<Case> launch = readCase(*object);
+    if (!launch)
+      return launch.takeError();
+    auto asked =
+        json.integer("asked", 0, int64_t(launch->arguments.size()) - 1);
+    if (!asked)
+      return asked.takeError();
+    result.asked = uint32_t(*asked);
+    uint64_t most = launch->arguments[result.asked].sizeBytes / 4;
+    result.launch = std::move(*launch);
+    auto answers = list(json, "answers");
+    if (!answers)
+      return answers.takeError();
+    for (const JsonObject &each : *answers) {
+      auto text = each.string("text");
+      if (!text)
+        return text.takeError();
+      auto words = each.integers("words", 0, UINT32_MAX);
+      if (!words)
+        return words.takeError();
+      if (words->empty() || words->size() > most)
+        return each.mismatch("words",
+                             "1 to " + std::to_string(most) + " words");
+      Answer answer{*text, {words->begin(), words->end()}};
+      for (const Answer &other : result.answers)
+        if (other.words == answer.words)
+          return each.error("words", "are also those of '" + other.text +
+                                         "': the question asks nothing");
+      result.answers.push_back(std::move(answer));
+    }
+    if (result.answers.empty())
+      return json.mismatch("answers", "what the emulation says, at least");
     return result;
   }
 
@@ -155,42 +223,6 @@ private:
                                         std::to_string(count) + "]");
     argument.expected = (*tensor)->elements<double>();
     return argument;
-  }
-
-  Status readQuestion(const JsonObject &json, Case &result) {
-    if (result.group != "questions")
-      return {};
-    auto question = json.string("question");
-    if (!question)
-      return question.takeError();
-    auto source = json.string("source");
-    if (!source)
-      return source.takeError();
-    auto asked = json.integer("asked", 0, int64_t(result.arguments.size()) - 1);
-    if (!asked)
-      return asked.takeError();
-    result.question = *question;
-    result.source = *source;
-    result.asked = uint32_t(*asked);
-    auto answers = list(json, "answers");
-    if (!answers)
-      return answers.takeError();
-    uint64_t most = result.arguments[result.asked].sizeBytes / 4;
-    for (const JsonObject &each : *answers) {
-      auto text = each.string("text");
-      if (!text)
-        return text.takeError();
-      auto words = each.integers("words", 0, UINT32_MAX);
-      if (!words)
-        return words.takeError();
-      if (words->empty() || words->size() > most)
-        return each.mismatch("words",
-                             "1 to " + std::to_string(most) + " words");
-      result.answers.push_back({*text, {words->begin(), words->end()}});
-    }
-    if (result.answers.empty())
-      return json.mismatch("answers", "what the emulation says, at least");
-    return {};
   }
 
   Expected<const SafeTensor *> find(const JsonObject &json, const char *key) {
@@ -291,6 +323,11 @@ Expected<Kit> Kit::open(const std::string &path) {
       return module.takeError();
     kit.builds.push_back(std::move(*module));
   }
+  auto isBuilt = [&](const Case &what) {
+    return std::any_of(
+        kit.builds.begin(), kit.builds.end(),
+        [&](const Module &module) { return module.name == what.module; });
+  };
   auto cases = reader.list(*root, "cases");
   if (!cases)
     return cases.takeError();
@@ -298,28 +335,20 @@ Expected<Kit> Kit::open(const std::string &path) {
     Expected<Case> one = reader.readCase(each);
     if (!one)
       return one.takeError();
-    bool isBuilt = std::any_of(
-        kit.builds.begin(), kit.builds.end(),
-        [&](const Module &module) { return module.name == one->module; });
-    if (!isBuilt)
+    if (!isBuilt(*one))
       return each.mismatch("module", "one of 'modules'");
     kit.launches.push_back(std::move(*one));
   }
-  auto unasked = reader.list(*root, "not_asked");
-  if (!unasked)
-    return unasked.takeError();
-  for (const JsonObject &each : *unasked) {
-    Unasked one;
-    for (auto [key, value] :
-         {std::pair<const char *, std::string *>{"question", &one.question},
-          {"source", &one.source},
-          {"needs", &one.needs}}) {
-      auto text = each.string(key);
-      if (!text)
-        return text.takeError();
-      *value = *text;
-    }
-    kit.open_.push_back(std::move(one));
+  auto questions = reader.list(*root, "questions");
+  if (!questions)
+    return questions.takeError();
+  for (const JsonObject &each : *questions) {
+    Expected<Question> one = reader.readQuestion(each);
+    if (!one)
+      return one.takeError();
+    if (one->launch && !isBuilt(*one->launch))
+      return each.mismatch("case", "a module of 'modules'");
+    kit.asked.push_back(std::move(*one));
   }
   return kit;
 }

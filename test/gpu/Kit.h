@@ -5,8 +5,8 @@
 //       tensors.safetensors    bytes as they lie in the GPU's memory, and
 //                              answers in double
 //       modules/NAME-sm_90a.cubin   the kernels
-//       modules/NAME.so             the same text for the emulated driver, where
-//                                   the kit was made for it too
+//       modules/NAME-sm_90a.so      the same text for the emulated driver,
+//                                   where the kit was made for it too
 //
 // A case is one launch. Its arguments are blocks of memory; nothing in a kit
 // speaks of rows, tiles or pages, so whoever runs it needs to know none:
@@ -21,6 +21,14 @@
 //      {"bytes": 24, "initial": "linear_silu_0.3"}],            dims
 //    "tolerance": "sums of floats, 24 bits",
 //    "moved_bytes": 26112, "flops": 270336}
+//
+// A question is a case whose memory is compared with several answers, or the
+// name of a measurement, or what it needs to be asked:
+//
+//   {"name": "cut_sums", "question": "...", "source": "GPU attention 7.1",
+//    "case": {...}, "asked": 1, "answers": [
+//      {"text": "1", "words": [1065353216]},
+//      {"text": "1 + 2^-23", "words": [1065353217]}]}
 //
 // Memory without "initial" begins as 0xFF, which is NaN. An answer has a double
 // for each element of its memory, NaN where any content is right. Memory
@@ -69,7 +77,7 @@ struct Answer {
 
 struct Case {
   std::string name;
-  std::string group; ///< "questions", "conformance" or "kernels"
+  std::string group; ///< "conformance" or "kernels"
   std::string module, kernel;
   uint32_t blocks = 1, threads = 1, sharedBytes = 0;
   std::vector<Argument> arguments;
@@ -77,17 +85,21 @@ struct Case {
   /// Through memory, each byte once, and 2 for each multiply-add; 0: not
   /// counted.
   uint64_t movedBytes = 0, flops = 0;
-  /// Of a question: what is asked, where it stands in the notes, which argument
-  /// is looked at, and the answers that are known; the first is what the
-  /// emulation is built to say.
-  std::string question, source;
-  uint32_t asked = 0;
-  std::vector<Answer> answers;
+  /// Of the kit's architectures those that the kernel is built for; empty: all.
+  std::vector<std::string> architectures;
 };
 
-/// A question that nothing here can ask yet.
-struct Unasked {
-  std::string question, source, needs;
+/// Something that only a GPU can say, in one of three ways: a case whose memory
+/// is looked at, a measurement that the program knows by name, or not yet.
+struct Question {
+  std::string name, question;
+  std::string source; ///< the section of the design notes that asks it
+  std::optional<Case> launch;
+  uint32_t asked = 0; ///< the argument of `launch` that is looked at
+  /// Those that are known; the first is what the emulation is built to say.
+  std::vector<Answer> answers;
+  std::string measure; ///< Measurements.h
+  std::string needs;   ///< what would have to be written to ask it
 };
 
 struct Module {
@@ -108,7 +120,8 @@ public:
   const std::string &origin() const { return madeFrom; }
   const std::vector<Module> &modules() const { return builds; }
   const std::vector<Case> &cases() const { return launches; }
-  const std::vector<Unasked> &unasked() const { return open_; }
+  /// In the order in which they matter.
+  const std::vector<Question> &questions() const { return asked; }
   /// "sm_80, sm_90a".
   std::string architectures() const;
 
@@ -117,7 +130,7 @@ private:
   std::unique_ptr<SafeTensorsFile> tensors;
   std::vector<Module> builds;
   std::vector<Case> launches;
-  std::vector<Unasked> open_;
+  std::vector<Question> asked;
 };
 
 } // namespace mm1::kit

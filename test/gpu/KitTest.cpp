@@ -32,7 +32,7 @@ template <typename T> std::vector<std::byte> bytesOf(std::vector<T> values) {
 KernelCase makeCase() {
   KernelCase made;
   made.module = "kernels_0";
-  made.kernel = "double_it_0";
+  made.name = made.kernel = "double_it_0";
   made.blocks = 1;
   made.threads = 32;
   made.tolerance = "f32";
@@ -53,7 +53,18 @@ protected:
     KitWriter writer("nothing");
     writer.addModule("kernels_0", "sm_90a", "no real cubin", "");
     writer.addCase(makeCase());
-    writer.addUnasked({"is it fast?", "a note", "a kernel"});
+    Question open, asked;
+    open.name = "speed";
+    open.question = "is it fast?";
+    open.source = "a note";
+    open.needs = "a kernel";
+    writer.addQuestion(open);
+    asked.name = "double";
+    asked.question = "what is twice one?";
+    asked.source = "a note";
+    asked.asked = 1;
+    asked.answers = {{"2", {0x40000000}}, {"3", {0x40400000}}};
+    writer.addQuestion(asked, makeCase());
     Status status = writer.write(kit);
     ASSERT_TRUE(bool(status)) << status.error().message;
   }
@@ -91,8 +102,12 @@ TEST_F(KitTest, ComesBackAsItWasWritten) {
   EXPECT_TRUE(one.arguments[1].initial.empty());
   ASSERT_EQ(one.arguments[1].expected.size(), 3u);
   EXPECT_EQ(one.arguments[1].expected[1], 4);
-  ASSERT_EQ(opened->unasked().size(), 1u);
-  EXPECT_EQ(opened->unasked()[0].needs, "a kernel");
+  ASSERT_EQ(opened->questions().size(), 2u);
+  EXPECT_EQ(opened->questions()[0].needs, "a kernel");
+  EXPECT_FALSE(opened->questions()[0].launch);
+  ASSERT_TRUE(opened->questions()[1].launch);
+  ASSERT_EQ(opened->questions()[1].answers.size(), 2u);
+  EXPECT_EQ(opened->questions()[1].answers[1].text, "3");
 }
 
 TEST_F(KitTest, IsNotWrittenOverAnother) {
@@ -160,7 +175,13 @@ TEST_F(KitTest, LiesAreNamed) {
       {"/cases/0/arguments/1/absolute", -1, "'absolute' is -1"},
       {"/files/0/path", "../kit.json", "expected a file of the kit"},
       {"/cases", 7, "expected a list"},
-      {"/cases/0/group", "questions", "'question' is missing"},
+      {"/questions/0/needs", "", "expected one of the three"},
+      {"/questions/0/measure", "speed", "expected one of the three"},
+      {"/questions/1/asked", 2, "'asked' is 2"},
+      {"/questions/1/answers/0/words", {1, 2, 3, 4}, "expected 1 to 3 words"},
+      {"/questions/1/answers/1/words", {0x40000000}, "are also those of '2'"},
+      {"/questions/1/answers", nlohmann::ordered_json::array(),
+       "what the emulation says, at least"},
   };
   std::string honest = readText(index);
   for (const Lie &each : lies) {

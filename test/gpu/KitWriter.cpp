@@ -14,12 +14,11 @@ namespace fs = std::filesystem;
 void KitWriter::addModule(const std::string &name,
                           const std::string &architecture, std::string cubin,
                           std::string host) {
-  std::string path = "modules/" + name;
-  nlohmann::ordered_json module = {
-      {"name", name},
-      {"architecture", architecture},
-      {"cubin", path + "-" + architecture + ".cubin"}};
-  files[path + "-" + architecture + ".cubin"] = std::move(cubin);
+  std::string path = "modules/" + name + "-" + architecture;
+  nlohmann::ordered_json module = {{"name", name},
+                                   {"architecture", architecture},
+                                   {"cubin", path + ".cubin"}};
+  files[path + ".cubin"] = std::move(cubin);
   if (!host.empty()) {
     module["host"] = path + ".so";
     files[path + ".so"] = std::move(host);
@@ -37,21 +36,12 @@ std::string KitWriter::addTensor(const std::string &name, ElementType type,
   return known->second;
 }
 
-void KitWriter::addCase(KernelCase made, const std::string &group,
-                        nlohmann::ordered_json more) {
-  nlohmann::ordered_json json = {
-      {"name", made.kernel},        {"group", group},
-      {"place", made.place},        {"module", made.module},
-      {"kernel", made.kernel},      {"blocks", made.blocks},
-      {"threads", made.threads},    {"shared_bytes", made.sharedBytes},
-      {"tolerance", made.tolerance}};
+nlohmann::ordered_json KitWriter::describe(KernelCase made,
+                                           const std::string &group) {
   nlohmann::ordered_json arguments = nlohmann::ordered_json::array();
-  if (more.is_object())
-    json.update(more);
-  std::string name = group + "." + json["name"].get<std::string>();
   for (size_t i = 0; i < made.arguments.size(); ++i) {
     CaseArgument &argument = made.arguments[i];
-    std::string tensor = name + "." + std::to_string(i);
+    std::string tensor = group + "." + made.name + "." + std::to_string(i);
     nlohmann::ordered_json out = {{"bytes", argument.sizeBytes}};
     if (!argument.initial.empty())
       out["initial"] =
@@ -67,16 +57,46 @@ void KitWriter::addCase(KernelCase made, const std::string &group,
     }
     arguments.push_back(std::move(out));
   }
-  json["arguments"] = std::move(arguments);
-  json["moved_bytes"] = made.movedBytes;
-  json["flops"] = made.flops;
+  return {{"name", made.name},
+          {"group", group},
+          {"place", made.place},
+          {"module", made.module},
+          {"kernel", made.kernel},
+          {"blocks", made.blocks},
+          {"threads", made.threads},
+          {"shared_bytes", made.sharedBytes},
+          {"arguments", std::move(arguments)},
+          {"tolerance", made.tolerance},
+          {"moved_bytes", made.movedBytes},
+          {"flops", made.flops}};
+}
+
+void KitWriter::addCase(KernelCase made, const std::string &group,
+                        const std::vector<std::string> &architectures) {
+  nlohmann::ordered_json json = describe(std::move(made), group);
+  if (!architectures.empty())
+    json["architectures"] = architectures;
   cases.push_back(std::move(json));
 }
 
-void KitWriter::addUnasked(const Unasked &question) {
-  unasked.push_back({{"question", question.question},
-                     {"source", question.source},
-                     {"needs", question.needs}});
+void KitWriter::addQuestion(const Question &question,
+                            std::optional<KernelCase> made) {
+  nlohmann::ordered_json json = {{"name", question.name},
+                                 {"question", question.question},
+                                 {"source", question.source}};
+  if (!question.measure.empty())
+    json["measure"] = question.measure;
+  if (!question.needs.empty())
+    json["needs"] = question.needs;
+  if (made) {
+    json["case"] = describe(std::move(*made), "questions");
+    json["asked"] = question.asked;
+    json["answers"] = nlohmann::ordered_json::array();
+    for (const Answer &answer : question.answers)
+      json["answers"].push_back(
+          {{"text", answer.text}, {"words", answer.words}});
+  }
+  questions.push_back(std::move(json));
 }
 
 Status KitWriter::write(const std::string &folder) const {
@@ -121,7 +141,7 @@ Status KitWriter::write(const std::string &folder) const {
                                     {"made_from", origin},
                                     {"files", std::move(hashes)},
                                     {"modules", modules},
-                                    {"not_asked", unasked},
+                                    {"questions", questions},
                                     {"cases", cases}});
   if (Status status = writeFile(partial + "/" + kIndexFile, index); !status)
     return status;

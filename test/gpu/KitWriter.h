@@ -10,6 +10,7 @@
 #include "test/gpu/PlanCases.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,19 +24,23 @@ public:
   /// \param host  bytes of the same text's host module; empty: none
   void addModule(const std::string &name, const std::string &architecture,
                  std::string cubin, std::string host);
-  /// A kernel of a plan, or of another group: then `more` has what Kit.h reads
-  /// of it besides.
+  /// \param group          "kernels" or "conformance"
+  /// \param architectures  that its kernel is built for; empty: all
   void addCase(KernelCase made, const std::string &group = "kernels",
-               nlohmann::ordered_json more = {});
-  void addUnasked(const Unasked &question);
+               const std::vector<std::string> &architectures = {});
+  /// \param made  the case of a question that has one
+  void addQuestion(const Question &question,
+                   std::optional<KernelCase> made = std::nullopt);
 
   /// Writes the folder, which must not exist. Input error: it does; machine
   /// error: the disk.
   Status write(const std::string &folder) const;
 
   size_t numCases() const { return cases.size(); }
+  size_t numQuestions() const { return questions.size(); }
 
 private:
+  nlohmann::ordered_json describe(KernelCase made, const std::string &group);
   /// Remembers bytes under a name; equal bytes are kept once.
   std::string addTensor(const std::string &name, ElementType type,
                         std::vector<std::byte> bytes);
@@ -51,7 +56,7 @@ private:
   std::map<std::string, std::string> files;  ///< path to bytes
   nlohmann::ordered_json modules = nlohmann::ordered_json::array(),
                          cases = nlohmann::ordered_json::array(),
-                         unasked = nlohmann::ordered_json::array();
+                         questions = nlohmann::ordered_json::array();
 };
 
 } // namespace mm1::kit

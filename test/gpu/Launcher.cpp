@@ -122,8 +122,18 @@ nlohmann::ordered_json Launcher::describe() {
 // Cases
 //===----------------------------------------------------------------------===//
 
+bool Launcher::isBuilt(const Case &what) const {
+  const std::vector<std::string> &names = what.architectures;
+  return libraries.contains(what.module) &&
+         (names.empty() ||
+          std::find(names.begin(), names.end(), builds) != names.end());
+}
+
 Expected<PreparedCase> Launcher::prepare(const Case &what) {
   const CudaDriver &cu = gpu().driver();
+  if (!isBuilt(what))
+    return inputError("kernel " + inQuotes(what.kernel) +
+                      " is not in the kit for " + builds);
   const std::string &path = paths[what.module];
   auto wrong = [&](const std::string &problem) {
     return inputError(path + ": kernel " + inQuotes(what.kernel) + " " +
@@ -188,42 +198,48 @@ Status PreparedCase::reset() {
   for (size_t i = 0; i < addresses.size(); ++i) {
     const Argument &argument = what->arguments[i];
     uint64_t size = argument.sizeBytes;
-    auto staging = launcher->staging(size + kGuardBytes);
+    if (Status status =
+            gpu.check(cu.cuMemsetD8Async(addresses[i] + size, kGuard,
+                                         kGuardBytes, gpu.stream()),
+                      "cuMemsetD8Async");
+        !status)
+      return status;
+    if (argument.initial.empty()) {
+      if (Status status = gpu.check(
+              cu.cuMemsetD8Async(addresses[i], kUnwritten, size, gpu.stream()),
+              "cuMemsetD8Async");
+          !status)
+        return status;
+      continue;
+    }
+    auto staging = launcher->staging(size);
     if (!staging)
       return staging.takeError();
-    if (argument.initial.empty())
-      std::memset(*staging, kUnwritten, size);
-    else
-      std::memcpy(*staging, argument.initial.data(), size);
-    std::memset(*staging + size, kGuard, kGuardBytes);
-    if (Status status =
-            gpu.check(cu.cuMemcpyHtoDAsync(addresses[i], *staging,
-                                           size + kGuardBytes, gpu.stream()),
-                      "cuMemcpyHtoDAsync");
+    std::memcpy(*staging, argument.initial.data(), size);
+    if (Status status = gpu.check(
+            cu.cuMemcpyHtoDAsync(addresses[i], *staging, size, gpu.stream()),
+            "cuMemcpyHtoDAsync");
         !status)
       return status;
     // The next argument takes the same staging memory.
     if (Status status = gpu.synchronize(); !status)
       return status;
   }
-  return {};
+  return gpu.synchronize();
 }
 
-Status PreparedCase::launch() {
-  CudaContext &gpu = launcher->gpu();
-  LaunchConfig config = {};
-  config.gridX = what->blocks;
-  config.blockX = what->threads;
-  config.gridY = config.gridZ = config.blockY = config.blockZ = 1;
-  config.sharedBytes = what->sharedBytes;
-  config.stream = gpu.stream();
-  size_t sizeBytes = addresses.size() * sizeof(Address);
-  void *extra[] = {kArgumentBuffer, addresses.data(), kArgumentSize, &sizeBytes,
-                   kArgumentEnd};
-  return gpu.check(
-      gpu.driver().cuLaunchKernelEx(&config, function, nullptr, extra),
-      "cuLaunchKernelEx");
+CudaWork PreparedCase::work(uint32_t step) const {
+  CudaWork work;
+  work.step = step;
+  work.function = function;
+  work.blocks = what->blocks;
+  work.threads = what->threads;
+  work.sharedBytes = what->sharedBytes;
+  work.arguments = addresses;
+  return work;
 }
+
+Status PreparedCase::launch() { return mm1::launch(launcher->gpu(), work(0)); }
 
 Expected<std::vector<std::byte>> PreparedCase::read(size_t argument) {
   CudaContext &gpu = launcher->gpu();

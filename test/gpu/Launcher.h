@@ -11,6 +11,7 @@
 #pragma once
 
 #include "runtime/Device/CudaContext.h"
+#include "runtime/Device/CudaGraph.h"
 #include "test/gpu/Kit.h"
 
 #include <map>
@@ -30,6 +31,8 @@ public:
   Status reset();
   /// Launches the kernel once, behind what was launched before.
   Status launch();
+  /// The launch as step `step` of a graph.
+  CudaWork work(uint32_t step) const;
   /// All bytes of an argument once everything before has ended. Input error: a
   /// kernel wrote behind its end; machine error: a launch failed.
   Expected<std::vector<std::byte>> read(size_t argument);
@@ -53,6 +56,8 @@ public:
   static Expected<std::unique_ptr<Launcher>>
   create(const Kit &kit, const std::string &library, int ordinal);
 
+  /// Whether the case's kernel is built for this GPU.
+  bool isBuilt(const Case &what) const;
   /// Input error when the kit's module has no such kernel, or one of other
   /// parameters.
   Expected<PreparedCase> prepare(const Case &what);

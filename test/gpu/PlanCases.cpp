@@ -428,7 +428,7 @@ private:
     if (launch.getWorkspaceBytes() != 0)
       return launch.emitOpError() << "has a workspace, which kits do not know";
     made.module = kernel.getModule().str();
-    made.kernel = kernel.getSymName().str();
+    made.name = made.kernel = kernel.getSymName().str();
     made.place =
         entry.getSymName().str() + ", " + launch.getLabel().value_or("").str();
     made.threads = launch.getThreads();

@@ -34,7 +34,8 @@ struct CaseArgument {
 };
 
 struct KernelCase {
-  std::string module, kernel, place; ///< "decode_2, layers.0.self_attn/linear"
+  std::string name, module, kernel;
+  std::string place; ///< "decode_2, layers.0.self_attn/linear"
   int64_t blocks = 0, threads = 0, sharedBytes = 0;
   std::vector<CaseArgument> arguments; ///< the sizes of the step last
   std::string tolerance;

@@ -28,7 +28,7 @@ Status Report::failed(const std::string &group, const std::string &name,
 Status Report::note(const std::string &group, const std::string &name,
                     const std::string &verdict, const std::string &text,
                     nlohmann::ordered_json more) {
-  std::printf("%-11s  %-9s  %-36s  %s\n", group.c_str(), verdict.c_str(),
+  std::printf("%-11s  %-10s  %-36s  %s\n", group.c_str(), verdict.c_str(),
               name.c_str(), text.c_str());
   std::fflush(stdout);
   nlohmann::ordered_json result = {

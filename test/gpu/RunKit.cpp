@@ -3,6 +3,7 @@
 #include "runtime/Artifact/Manifest.h"
 #include "test/gpu/Compare.h"
 #include "test/gpu/Launcher.h"
+#include "test/gpu/Measurements.h"
 #include "test/gpu/Report.h"
 #include "test/gpu/Timings.h"
 
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <optional>
 
 namespace mm1::kit {
 
@@ -46,25 +48,27 @@ public:
       if (Status status = runGroup(group); !status)
         return status;
     }
-    return report.finish();
+    if (Status status = report.finish(); !status)
+      return status;
+    if (!report.allPassed())
+      return inputError(options.kit + ": some answers are wrong");
+    if (lacksKernels)
+      return machineError(
+          options.kit + ": the artifact's kernels are not for " +
+          launcher.gpu().name() + " (" + launcher.architecture() +
+          ") and were not run; make a kit of one that is compiled for it");
+    return {};
   }
 
 private:
   Status runGroup(const std::string &group) {
     if (group == "timings")
       return runTimings();
+    if (group == "questions")
+      return askQuestions();
     for (const Case &each : kit.cases())
       if (each.group == group)
-        if (Status status =
-                group == "questions" ? ask(each) : checkAnswers(each);
-            !status)
-          return status;
-    if (group == "questions")
-      for (const Unasked &each : kit.unasked())
-        if (Status status = report.note(
-                group, each.question, "not asked", "needs " + each.needs,
-                {{"source", each.source}, {"needs", each.needs}});
-            !status)
+        if (Status status = checkAnswers(each); !status)
           return status;
     return {};
   }
@@ -95,7 +99,16 @@ private:
     return launcher.gpu().lost();
   }
 
+  /// Not every word is there on every architecture.
+  Status notBuilt(const Case &what) {
+    lacksKernels |= what.group == "kernels";
+    return report.note(what.group, what.name, "not built",
+                       "not for " + launcher.architecture());
+  }
+
   Status checkAnswers(const Case &what) {
+    if (!launcher.isBuilt(what))
+      return notBuilt(what);
     auto memory = runOnce(what);
     if (!memory)
       return notRun(what, memory.error());
@@ -121,49 +134,99 @@ private:
                                " wrong)",
                            std::move(more));
     return report.passed(what.group, what.name,
-                         text("%llu numbers, worst %.2f of what %s allow",
+                         text("%llu numbers; worst %.2f of tolerance (%s)",
                               (unsigned long long)all.compared, all.worst,
                               what.tolerance.c_str()),
                          std::move(more));
   }
 
-  Status ask(const Case &what) {
+  Status askQuestions() {
+    std::optional<Stopwatch> watch;
+    for (const Question &each : kit.questions()) {
+      nlohmann::ordered_json more = {{"question", each.question},
+                                     {"source", each.source}};
+      Status status;
+      if (!each.needs.empty()) {
+        more["needs"] = each.needs;
+        status = report.note("questions", each.name, "not asked",
+                             "needs " + each.needs, std::move(more));
+      } else if (each.launch) {
+        status = ask(each, std::move(more));
+      } else {
+        if (!watch) {
+          auto made = Stopwatch::create(launcher.gpu(), launcher.isEmulated());
+          if (!made)
+            return made.takeError();
+          watch = std::move(*made);
+        }
+        status = answer(each, std::move(more), *watch);
+      }
+      if (!status)
+        return status;
+    }
+    return {};
+  }
+
+  /// A question to a kernel's memory.
+  Status ask(const Question &question, nlohmann::ordered_json more) {
+    const Case &what = *question.launch;
+    if (!launcher.isBuilt(what))
+      return notBuilt(what);
     auto memory = runOnce(what);
     if (!memory)
       return notRun(what, memory.error());
-    const std::vector<std::byte> &bytes = (*memory)[what.asked];
+    const std::vector<std::byte> &bytes = (*memory)[question.asked];
+    auto says = [&](const Answer &answer) {
+      return std::memcmp(bytes.data(), answer.words.data(),
+                         4 * answer.words.size()) == 0;
+    };
+    auto known =
+        std::find_if(question.answers.begin(), question.answers.end(), says);
+    bool isAsEmulated = known == question.answers.begin();
     std::string said;
-    nlohmann::ordered_json words = nlohmann::ordered_json::array();
-    size_t count = what.answers.front().words.size();
-    for (size_t i = 0; i < count; ++i) {
-      uint32_t word;
-      std::memcpy(&word, bytes.data() + 4 * i, sizeof(word));
-      words.push_back(word);
-      said += text(i ? " %08x" : "%08x", word);
+    if (known != question.answers.end()) {
+      said = known->text;
+    } else {
+      // Nobody thought of it: then all bits are of interest.
+      said = "something else:";
+      std::vector<uint32_t> words(question.answers.front().words.size());
+      std::memcpy(words.data(), bytes.data(), 4 * words.size());
+      for (size_t i = 0; i < std::min<size_t>(4, words.size()); ++i)
+        said += text(" %08x", words[i]);
+      more["words"] = std::move(words);
     }
-    bool isKnown = false;
-    for (const Answer &answer : what.answers)
-      if (!isKnown && std::memcmp(bytes.data(), answer.words.data(),
-                                  4 * answer.words.size()) == 0) {
-        isKnown = true;
-        said = answer.text;
-      }
-    bool isAsEmulated = said == what.answers.front().text;
-    nlohmann::ordered_json more = {{"question", what.question},
-                                   {"source", what.source},
-                                   {"answer", said},
-                                   {"words", words},
-                                   {"emulation", what.answers.front().text}};
+    more["answer"] = said;
+    more["emulation"] = question.answers.front().text;
     // A GPU may say otherwise: that is what it is asked for. The emulation may
     // not.
     if (launcher.isEmulated() && !isAsEmulated)
-      return report.failed(what.group, what.name,
+      return report.failed("questions", question.name,
                            "says " + said + "; the kit expects " +
-                               what.answers.front().text,
+                               question.answers.front().text,
                            std::move(more));
-    return report.note(what.group, what.name,
-                       isAsEmulated ? "as said" : "DIFFERS",
-                       what.question + ": " + said, std::move(more));
+    return report.note("questions", question.name,
+                       isAsEmulated ? "as thought" : "OTHERWISE",
+                       question.question + ": " + said, std::move(more));
+  }
+
+  /// A question whose answer is a number.
+  Status answer(const Question &question, nlohmann::ordered_json more,
+                Stopwatch &watch) {
+    Expected<Measured> found = measure(question.measure, launcher, watch);
+    if (!found) {
+      if (Status status = report.failed("questions", question.name,
+                                        found.error().message, std::move(more));
+          !status)
+        return status;
+      return launcher.gpu().lost();
+    }
+    if (launcher.isEmulated())
+      return report.note("questions", question.name, "emulated",
+                         "nothing of a GPU was measured", std::move(more));
+    more["answer"] = found->text;
+    more["numbers"] = std::move(found->numbers);
+    return report.note("questions", question.name, "measured",
+                       question.question + ": " + found->text, std::move(more));
   }
 
   Status runTimings() {
@@ -177,7 +240,7 @@ private:
         !status)
       return status;
     for (const Case &each : kit.cases()) {
-      if (each.group != "kernels")
+      if (each.group != "kernels" || !launcher.isBuilt(each))
         continue;
       auto prepared = launcher.prepare(each);
       if (!prepared) {
@@ -224,6 +287,7 @@ private:
   const Kit &kit;
   Launcher &launcher;
   Report &report;
+  bool lacksKernels = false; ///< of the artifact, for this GPU
 };
 
 } // namespace
@@ -244,11 +308,7 @@ Status runKit(const RunOptions &options) {
                                {"date", now()},
                                {"architecture", (*launcher)->architecture()},
                                {"gpu", std::move(gpu)}});
-  if (Status status = KitRun(options, *kit, **launcher, report).run(); !status)
-    return status;
-  if (!report.allPassed())
-    return inputError(options.kit + ": some answers are wrong");
-  return {};
+  return KitRun(options, *kit, **launcher, report).run();
 }
 
 } // namespace mm1::kit

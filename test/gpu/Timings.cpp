@@ -27,14 +27,15 @@ Expected<Stopwatch> Stopwatch::create(CudaContext &gpu, bool isEmulated) {
 }
 
 /// Seconds of one launch.
-Expected<double> Stopwatch::timeBatch(PreparedCase &what, int launches) {
+Expected<double> Stopwatch::timeBatch(const std::function<Status()> &start,
+                                      int launches) {
   const CudaDriver &cu = gpu->driver();
   if (Status status = gpu->check(cu.cuEventRecord(begun.get(), gpu->stream()),
                                  "cuEventRecord");
       !status)
     return status.takeError();
   for (int i = 0; i < launches; ++i)
-    if (Status status = what.launch(); !status)
+    if (Status status = start(); !status)
       return status.takeError();
   if (Status status = gpu->check(cu.cuEventRecord(ended.get(), gpu->stream()),
                                  "cuEventRecord");
@@ -51,24 +52,24 @@ Expected<double> Stopwatch::timeBatch(PreparedCase &what, int launches) {
   return double(milliseconds) * 1e-3 / launches;
 }
 
-Expected<Timing> Stopwatch::time(PreparedCase &what) {
+Expected<Timing> Stopwatch::time(const std::function<Status()> &start) {
   constexpr int kBatches = 7;
   constexpr double kBatchSeconds = 1e-3;
   Timing timing;
   if (isEmulated) {
-    Expected<double> only = timeBatch(what, timing.launches = 1);
+    Expected<double> only = timeBatch(start, timing.launches = 1);
     if (!only)
       return only.takeError();
     return timing;
   }
-  Expected<double> first = timeBatch(what, 3); // loads code, wakes clocks
+  Expected<double> first = timeBatch(start, 3); // loads code, wakes clocks
   if (!first)
     return first.takeError();
   timing.launches = std::clamp(
       int(std::lround(kBatchSeconds / std::max(*first, 1e-7))), 3, 1000);
   std::vector<double> seconds;
   for (int batch = 0; batch < kBatches; ++batch) {
-    Expected<double> one = timeBatch(what, timing.launches);
+    Expected<double> one = timeBatch(start, timing.launches);
     if (!one)
       return one.takeError();
     seconds.push_back(*one);

@@ -14,6 +14,8 @@
 #include "runtime/Device/CudaBounds.h"
 #include "test/gpu/Launcher.h"
 
+#include <functional>
+
 namespace mm1::kit {
 
 struct Timing {
@@ -28,14 +30,19 @@ public:
   static Expected<Stopwatch> create(CudaContext &gpu, bool isEmulated);
 
   /// Warms up, then times batches of launches of about a millisecond each.
-  Expected<Timing> time(PreparedCase &what);
+  Expected<Timing> time(PreparedCase &what) {
+    return time([&] { return what.launch(); });
+  }
+  /// The same of any work that `start` gives the GPU.
+  Expected<Timing> time(const std::function<Status()> &start);
   /// Bytes a second that a copy moves, read and written.
   double bytesPerSecond() const { return bounds->bestRead(); }
 
 private:
   Stopwatch(CudaContext &gpu, bool isEmulated)
       : gpu(&gpu), isEmulated(isEmulated) {}
-  Expected<double> timeBatch(PreparedCase &what, int launches);
+  Expected<double> timeBatch(const std::function<Status()> &start,
+                             int launches);
 
   CudaContext *gpu;
   bool isEmulated;

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "test/gpu/MakeKitArguments.h"
 
+#include "compiler/Codegen/CUDA/BuildHostModule.h"
 #include "compiler/Reference/PackedWeights.h"
 #include "compiler/tools/BuildGpuKernels.h"
 #include "compiler/tools/CompileSource.h"
@@ -12,10 +13,12 @@
 #include "runtime/Artifact/Artifact.h"
 #include "runtime/Support/MappedFile.h"
 #include "test/gpu/KitWriter.h"
+#include "test/gpu/Questions.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -60,6 +63,63 @@ Status addModules(KitWriter &kit, const Artifact &artifact,
   return {};
 }
 
+/// The programs of conformance and questions, for every architecture that we
+/// build for, and for the emulated driver where the artifact is.
+Status addPrograms(KitWriter &kit, const MakeKitArguments &arguments,
+                   bool isEmulated) {
+  namespace cuda = mlir::mm1::cuda;
+  std::vector<cuda::Program> programs;
+  for (auto [name, path] :
+       {std::pair(kConformanceModule, "/kernels/conformance/primitives.cu"),
+        {kQuestionsModule, "/test/gpu/questions.cu"}}) {
+    auto file = MappedFile::open(MM1_SOURCE_DIR + std::string(path));
+    if (!file)
+      return file.takeError();
+    programs.push_back({name, std::string(file->text())});
+  }
+  auto nvrtc = cuda::Nvrtc::load(arguments.nvrtc);
+  if (!nvrtc)
+    return machineError(llvm::toString(nvrtc.takeError()));
+  cuda::BuildOptions options;
+  options.cacheFolder = cuda::defaultCacheFolder();
+  cuda::HostBuildOptions hostOptions;
+  hostOptions.compiler = arguments.hostCompiler;
+  llvm::StringSet<> onSm80;
+  for (auto [architecture, number] :
+       {std::pair("sm_80", "800"), {"sm_90a", "900"}}) {
+    auto built = cuda::buildPrograms(programs, architecture, *nvrtc, options);
+    if (!built)
+      return internalError(llvm::toString(built.takeError()));
+    std::vector<std::string> hosts(programs.size());
+    if (isEmulated) {
+      // What NVRTC says itself: kernels of later architectures are left out.
+      std::vector<cuda::Program> same = programs;
+      for (cuda::Program &program : same)
+        program.text = std::string("#define __CUDA_ARCH__ ") + number + "\n" +
+                       program.text;
+      auto made = cuda::buildHostModules(same, hostOptions);
+      if (!made)
+        return machineError(llvm::toString(made.takeError()));
+      hosts = std::move(*made);
+    }
+    for (size_t i = 0; i < programs.size(); ++i) {
+      // What spills would not measure what it is meant to.
+      if (llvm::Error bad = cuda::checkResources(
+              (*built)[i].program, programs[i].text, architecture))
+        return internalError(llvm::toString(std::move(bad)));
+      kit.addModule(programs[i].name, architecture, (*built)[i].program.cubin,
+                    hosts[i]);
+      if (architecture == llvm::StringRef("sm_80"))
+        for (const auto &kernel : (*built)[i].program.resources)
+          onSm80.insert(kernel.getKey());
+    }
+  }
+  addQuestions(kit);
+  addConformance(
+      kit, [&](const std::string &kernel) { return !onSm80.contains(kernel); });
+  return {};
+}
+
 Status makeKit(const MakeKitArguments &arguments) {
   Expected<Artifact> artifact = Artifact::open(arguments.artifact);
   if (!artifact)
@@ -100,6 +160,8 @@ Status makeKit(const MakeKitArguments &arguments) {
                 options.scheme + ")");
   if (Status status = addModules(kit, *artifact, *kernels, module); !status)
     return status;
+  if (Status status = addPrograms(kit, arguments, kernels->isEmulated); !status)
+    return status;
   mlir::mm1::PackedWeights weights(artifact->weights());
   auto addCase = [&](KernelCase made) {
     kit.addCase(std::move(made));
@@ -109,8 +171,8 @@ Status makeKit(const MakeKitArguments &arguments) {
     return error.take("following the plan");
   if (Status status = kit.write(arguments.output); !status)
     return status;
-  std::fprintf(stderr, "%s: %zu kernels\n", arguments.output.c_str(),
-               kit.numCases());
+  std::fprintf(stderr, "%s: %zu kernels and words, %zu questions\n",
+               arguments.output.c_str(), kit.numCases(), kit.numQuestions());
   return {};
 }
 
