@@ -9,8 +9,9 @@
 
 namespace mm1 {
 
-/// Raised when the signature, the dims or a layout changes; 2: the rows of the
-/// page table belong to slots.
+/// Raised when the signature, the dims or a layout changes (of GPUs also
+/// kernels/step/step_block.h and the page image); 2: the rows of the page table
+/// belong to slots.
 inline constexpr uint32_t kKernelABIVersion = 2;
 
 /// The sizes of the step at hand, in this order.

@@ -119,4 +119,64 @@ continueSequence(Session &session, uint32_t slot, Sampler &sampler,
   }
 }
 
+Expected<StopReason>
+continueAhead(Session &session, uint32_t slot, std::span<const int32_t> endIds,
+              uint32_t maxTokens,
+              const std::function<Expected<bool>(int32_t)> &onToken) {
+  SlotUpdate rule{.slot = int(slot), .chooses = 1};
+  std::copy(endIds.begin(), endIds.end(), rule.stopTokens);
+  if (Status status = session.chooseBy(slot, rule); !status)
+    return status.takeError();
+  auto choices = session.lastChoices();
+  if (!choices)
+    return choices.takeError();
+  int32_t next = choices->token(0);
+
+  // A step for each token but the last, as far as the context goes.
+  uint64_t room = session.maxContext() - session.length(slot);
+  uint64_t wanted =
+      maxTokens == 0 ? room : std::min<uint64_t>(maxTokens - 1, room);
+  uint64_t given = 0, taken = 0;
+  Expected<StopReason> reason = maxTokens != 0 && wanted == maxTokens - 1
+                                    ? StopReason::Length
+                                    : StopReason::Context;
+  bool isOpen = true; // steps may still be given
+  for (;;) {
+    if (std::find(endIds.begin(), endIds.end(), next) != endIds.end()) {
+      reason = StopReason::Stop;
+      break;
+    }
+    auto goesOn = onToken(next);
+    if (!goesOn || !*goesOn) {
+      reason = goesOn ? Expected<StopReason>(StopReason::Interrupted)
+                      : Expected<StopReason>(goesOn.takeError());
+      break;
+    }
+    while (isOpen && given < wanted && given - taken <= session.runAhead()) {
+      Status status = session.decodeAhead({slot});
+      if (!status && status.error().why != Refusal::NoPages) {
+        reason = status.takeError();
+        isOpen = false;
+      } else if (!status) {
+        reason = StopReason::Pages;
+        isOpen = false;
+      } else {
+        ++given;
+      }
+    }
+    if (taken == given)
+      break;
+    auto result = session.takeAhead();
+    if (!result)
+      return result.takeError();
+    ++taken;
+    next = result->token(0);
+  }
+  // What was given beyond the end; the device has stopped the slot there.
+  for (; taken < given; ++taken)
+    if (auto rest = session.takeAhead(); !rest)
+      return rest.takeError();
+  return reason;
+}
+
 } // namespace mm1

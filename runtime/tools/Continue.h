@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace mm1 {
@@ -67,5 +68,15 @@ Expected<StopReason>
 continueSequence(Session &session, uint32_t slot, Sampler &sampler,
                  uint32_t maxTokens, const std::function<bool(int32_t)> &isEnd,
                  const std::function<Expected<bool>(int32_t)> &onToken);
+
+/// The same for the likeliest tokens of a device that runs ahead: it chooses and
+/// feeds back, so that the host never stands between two steps. `endIds`, at
+/// most kMostStopTokens, end the text. The slot may have read up to
+/// session.runAhead() tokens more than onToken() was given when the reason is
+/// Interrupted.
+Expected<StopReason>
+continueAhead(Session &session, uint32_t slot, std::span<const int32_t> endIds,
+              uint32_t maxTokens,
+              const std::function<Expected<bool>(int32_t)> &onToken);
 
 } // namespace mm1

@@ -61,11 +61,13 @@ private:
     return Status::ok();
   }
 
-  bool isStop(int32_t id) const {
-    if (!arguments.ignoreEos && tokenizer && tokenizer->eosId() == id)
-      return true;
-    return std::find(arguments.stopIds.begin(), arguments.stopIds.end(), id) !=
-           arguments.stopIds.end();
+  /// What ends the text.
+  std::vector<int32_t> endIds() const {
+    std::vector<int32_t> ids = arguments.stopIds;
+    std::optional<int32_t> eos = tokenizer ? tokenizer->eosId() : std::nullopt;
+    if (!arguments.ignoreEos && eos)
+      ids.push_back(*eos);
+    return ids;
   }
 
   Status generate() {
@@ -87,16 +89,26 @@ private:
       return status;
     auto prefilled = Clock::now();
     Expected<StopReason> reason = StopReason::Length;
-    if (arguments.maxTokens != 0)
+    auto onToken = [this](int32_t id) -> Expected<bool> {
+      ids.push_back(id);
+      if (Status status = emit(id); !status)
+        return status.takeError();
+      return true;
+    };
+    std::vector<int32_t> ends = endIds();
+    bool isChosenByDevice = session.runAhead() > 0 &&
+                            arguments.sampling.temperature == 0 &&
+                            ends.size() <= kMostStopTokens;
+    if (arguments.maxTokens != 0 && isChosenByDevice)
+      reason =
+          continueAhead(session, *slot, ends, arguments.maxTokens, onToken);
+    else if (arguments.maxTokens != 0)
       reason = continueSequence(
           session, *slot, *sampler, arguments.maxTokens,
-          [this](int32_t id) { return isStop(id); },
-          [this](int32_t id) -> Expected<bool> {
-            ids.push_back(id);
-            if (Status status = emit(id); !status)
-              return status.takeError();
-            return true;
-          });
+          [&](int32_t id) {
+            return std::find(ends.begin(), ends.end(), id) != ends.end();
+          },
+          onToken);
     if (!reason)
       return reason.takeError();
     return finish(nameOf(*reason), seconds(start, prefilled),

@@ -90,7 +90,9 @@ Message user(std::string text) {
 std::unique_ptr<Session> openSession(const std::string &path) {
   auto artifact = Artifact::open(path);
   EXPECT_TRUE(artifact) << (artifact ? "" : artifact.error().message);
-  auto device = createDevice({.cpu = {.threads = 2}}, artifact->plan());
+  DeviceOptions options;
+  options.cpu.threads = 2;
+  auto device = createDevice(options, artifact->plan());
   EXPECT_TRUE(device);
   auto session = Session::create(std::move(*artifact), std::move(*device));
   EXPECT_TRUE(session) << (session ? "" : session.error().message);

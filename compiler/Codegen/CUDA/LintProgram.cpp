@@ -130,9 +130,10 @@ SmallVector<Entry> entriesOf(StringRef ptx) {
     StringRef code = line.take_front(line.find("//")).trim();
     if (size_t at = code.find(".entry "); at != StringRef::npos) {
       entries.push_back({code.substr(at + 7).take_until(
-          [](char c) { return c == '(' || c == ' '; })});
+                             [](char c) { return c == '(' || c == ' '; }),
+                         {}});
     } else if (code.contains(".func ")) {
-      entries.push_back({""}); // a function that is called
+      entries.push_back({"", {}}); // a function that is called
     }
     if (entries.empty())
       continue;

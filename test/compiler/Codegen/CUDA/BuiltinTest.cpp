@@ -71,7 +71,7 @@ struct Block {
   }
 };
 
-constexpr int kSlots = 5, kPageColumns = 4, kMostRows = 8, kUnwritten = -99;
+constexpr int kSlots = 5, kPageColumns = 4, kUnwritten = -99;
 
 /// begin for these ports, with memory for them.
 struct Begin {
