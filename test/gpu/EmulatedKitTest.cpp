@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/Artifact/Manifest.h"
 #include "test/e2e/Programs.h"
-#include "test/gpu/Kit.h"
+#include "test/gpu/KitWriter.h"
 
 #include <gtest/gtest.h>
 
@@ -112,6 +112,7 @@ TEST_F(EmulatedKit, EveryKernelGivesTheReferencesAnswers) {
     EXPECT_EQ(found["failed"], 0);
     EXPECT_GT(found["passed"], 25);
     EXPECT_EQ(found["gpu"]["is_emulated"], true);
+    EXPECT_EQ(resultOf("begin_0")["verdict"], "left out");
   }
 }
 
@@ -231,6 +232,33 @@ TEST_F(EmulatedKit, AWrongAnswerFailsByName) {
   EXPECT_EQ(found["results"][0]["verdict"], "failed");
 }
 
+// The kernel writes 128 words where the kit says 64.
+TEST_F(EmulatedKit, AWriteBehindAnArgumentIsFound) {
+  mm1::kit::KitWriter writer("too little memory");
+  std::string module = kit() + "/modules/primitives-sm_90a";
+  writer.addModule("primitives", "sm_90a", readText(module + ".cubin"),
+                   readText(module + ".so"));
+  mm1::kit::KernelCase made;
+  made.name = made.kernel = "places";
+  made.module = "primitives";
+  made.blocks = 2;
+  made.threads = 64;
+  mm1::kit::CaseArgument argument;
+  argument.sizeBytes = 256;
+  made.arguments.assign(3, argument);
+  made.arguments[2].element = mm1::ElementType::I32;
+  for (int thread = 0; thread < 64; ++thread)
+    made.arguments[2].expected.push_back(thread + (thread % 32 << 12) +
+                                         (thread / 32 << 20) + (64 << 24));
+  writer.addCase(made, "conformance");
+  mm1::Status written = writer.write(own.path("small.kit"));
+  ASSERT_TRUE(bool(written)) << written.error().message;
+  Outcome outcome = runKit(own.path("small.kit"), {"--only", "conformance"});
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_EQ(resultOf("places")["message"],
+            "byte 0 behind argument 2 was written");
+}
+
 TEST_F(EmulatedKit, WithoutADriverItSaysSo) {
   Outcome outcome = run("mm1-gpu-kit", {kit(), "--driver", own.path("no.so")});
   EXPECT_EQ(outcome.exitCode, 3);
@@ -245,7 +273,7 @@ TEST_F(EmulatedKit, KernelsOfAnotherArchitectureAreNotRun) {
             std::string::npos)
       << outcome.err;
   EXPECT_EQ(resultOf("ldmatrix")["verdict"], "passed");
-  EXPECT_EQ(results()["results"].back()["verdict"], "not built");
+  EXPECT_EQ(resultOf("rope_angles_0")["verdict"], "not built");
 }
 
 TEST_F(EmulatedKit, AKitWithoutHostModulesNeedsAGpu) {

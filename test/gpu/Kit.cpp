@@ -339,6 +339,18 @@ Expected<Kit> Kit::open(const std::string &path) {
       return each.mismatch("module", "one of 'modules'");
     kit.launches.push_back(std::move(*one));
   }
+  auto caseless = reader.list(*root, "left_out");
+  if (!caseless)
+    return caseless.takeError();
+  for (const JsonObject &each : *caseless) {
+    auto name = each.string("name");
+    if (!name)
+      return name.takeError();
+    auto why = each.string("why");
+    if (!why)
+      return why.takeError();
+    kit.caseless.push_back({*name, *why});
+  }
   auto questions = reader.list(*root, "questions");
   if (!questions)
     return questions.takeError();

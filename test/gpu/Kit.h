@@ -82,8 +82,8 @@ struct Case {
   uint32_t blocks = 1, threads = 1, sharedBytes = 0;
   std::vector<Argument> arguments;
   std::string tolerance; ///< why the tolerance is what it is
-  /// Through memory, each byte once, and 2 for each multiply-add; 0: not
-  /// counted.
+  /// Through memory, each byte once, and 2 for each multiply-add of products
+  /// with weights; 0: not counted.
   uint64_t movedBytes = 0, flops = 0;
   /// Of the kit's architectures those that the kernel is built for; empty: all.
   std::vector<std::string> architectures;
@@ -100,6 +100,11 @@ struct Question {
   std::vector<Answer> answers;
   std::string measure; ///< Measurements.h
   std::string needs;   ///< what would have to be written to ask it
+};
+
+/// A kernel that has no case.
+struct LeftOut {
+  std::string name, why;
 };
 
 struct Module {
@@ -122,6 +127,7 @@ public:
   const std::vector<Case> &cases() const { return launches; }
   /// In the order in which they matter.
   const std::vector<Question> &questions() const { return asked; }
+  const std::vector<LeftOut> &leftOut() const { return caseless; }
   /// "sm_80, sm_90a".
   std::string architectures() const;
 
@@ -131,6 +137,7 @@ private:
   std::vector<Module> builds;
   std::vector<Case> launches;
   std::vector<Question> asked;
+  std::vector<LeftOut> caseless;
 };
 
 } // namespace mm1::kit

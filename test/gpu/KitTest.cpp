@@ -53,6 +53,7 @@ protected:
     KitWriter writer("nothing");
     writer.addModule("kernels_0", "sm_90a", "no real cubin", "");
     writer.addCase(makeCase());
+    writer.addLeftOut({"begin_0", "the host's"});
     Question open, asked;
     open.name = "speed";
     open.question = "is it fast?";
@@ -102,6 +103,8 @@ TEST_F(KitTest, ComesBackAsItWasWritten) {
   EXPECT_TRUE(one.arguments[1].initial.empty());
   ASSERT_EQ(one.arguments[1].expected.size(), 3u);
   EXPECT_EQ(one.arguments[1].expected[1], 4);
+  ASSERT_EQ(opened->leftOut().size(), 1u);
+  EXPECT_EQ(opened->leftOut()[0].why, "the host's");
   ASSERT_EQ(opened->questions().size(), 2u);
   EXPECT_EQ(opened->questions()[0].needs, "a kernel");
   EXPECT_FALSE(opened->questions()[0].launch);

@@ -79,6 +79,10 @@ void KitWriter::addCase(KernelCase made, const std::string &group,
   cases.push_back(std::move(json));
 }
 
+void KitWriter::addLeftOut(const LeftOut &kernel) {
+  leftOut.push_back({{"name", kernel.name}, {"why", kernel.why}});
+}
+
 void KitWriter::addQuestion(const Question &question,
                             std::optional<KernelCase> made) {
   nlohmann::ordered_json json = {{"name", question.name},
@@ -142,7 +146,8 @@ Status KitWriter::write(const std::string &folder) const {
                                     {"files", std::move(hashes)},
                                     {"modules", modules},
                                     {"questions", questions},
-                                    {"cases", cases}});
+                                    {"cases", cases},
+                                    {"left_out", leftOut}});
   if (Status status = writeFile(partial + "/" + kIndexFile, index); !status)
     return status;
   fs::rename(partial, folder, code);

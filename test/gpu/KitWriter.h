@@ -28,6 +28,7 @@ public:
   /// \param architectures  that its kernel is built for; empty: all
   void addCase(KernelCase made, const std::string &group = "kernels",
                const std::vector<std::string> &architectures = {});
+  void addLeftOut(const LeftOut &kernel);
   /// \param made  the case of a question that has one
   void addQuestion(const Question &question,
                    std::optional<KernelCase> made = std::nullopt);
@@ -56,6 +57,7 @@ private:
   std::map<std::string, std::string> files;  ///< path to bytes
   nlohmann::ordered_json modules = nlohmann::ordered_json::array(),
                          cases = nlohmann::ordered_json::array(),
+                         leftOut = nlohmann::ordered_json::array(),
                          questions = nlohmann::ordered_json::array();
 };
 

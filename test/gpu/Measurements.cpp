@@ -74,6 +74,19 @@ public:
     return found;
   }
 
+  Expected<Measured> fmaRate() {
+    Measured found;
+    const uint32_t rounds = isEmulated ? 2 : 4096, blocks = 8 * processors;
+    Probe probe("fma_rate", blocks, 256);
+    probe.words({rounds, 0x3f000000}).unwritten(blocks * 1024);
+    Expected<double> seconds = time(probe);
+    if (!seconds)
+      return seconds.takeError();
+    double rate = double(blocks) * 256 * rounds * 8 * 2 / *seconds;
+    say(found, format("%.1f TFLOP/s", rate * 1e-12), "flops_per_second", rate);
+    return found;
+  }
+
   Expected<Measured> bytesInFlight() {
     Measured found;
     const uint32_t megabytes = isEmulated ? 1 : 1024;
@@ -225,6 +238,8 @@ Expected<Measured> measure(const std::string &name, Launcher &launcher,
   Measurer measurer(launcher, watch);
   if (name == "mma_rate")
     return measurer.mmaRate();
+  if (name == "fma_rate")
+    return measurer.fmaRate();
   if (name == "bytes_in_flight")
     return measurer.bytesInFlight();
   if (name == "latency")

@@ -70,6 +70,12 @@ private:
       if (each.group == group)
         if (Status status = checkAnswers(each); !status)
           return status;
+    if (group == "kernels")
+      for (const LeftOut &each : kit.leftOut())
+        if (Status status = report.note(group, each.name, "left out", each.why,
+                                        {{"why", each.why}});
+            !status)
+          return status;
     return {};
   }
 
@@ -234,9 +240,15 @@ private:
     if (!watch)
       return watch.takeError();
     double rate = watch->bytesPerSecond();
+    Expected<Measured> fma = measure("fma_rate", launcher, *watch);
+    if (!fma)
+      return fma.takeError();
+    double flopRate = fma->numbers["flops_per_second"];
     if (Status status = reportTiming(
-            "copy", text("%.0f GB/s read and written", rate * 1e-9),
-            {{"bytes_per_second", rate}});
+            "bounds",
+            text("copy %.0f GB/s read and written, fma %s", rate * 1e-9,
+                 fma->text.c_str()),
+            {{"bytes_per_second", rate}, {"flops_per_second", flopRate}});
         !status)
       return status;
     for (const Case &each : kit.cases()) {
@@ -251,21 +263,25 @@ private:
       Expected<Timing> timing = watch->time(*prepared);
       if (!timing)
         return timing.takeError();
-      double bound = rate > 0 ? double(each.movedBytes) / rate : 0;
-      double ratio = bound > 0 ? timing->medianSeconds / bound : 0;
+      double byBytes = rate > 0 ? double(each.movedBytes) / rate : 0,
+             byFlops = flopRate > 0 ? double(each.flops) / flopRate : 0,
+             bound = std::max(byBytes, byFlops),
+             ratio = bound > 0 ? timing->medianSeconds / bound : 0;
+      const char *boundBy = byFlops > byBytes ? "flops" : "bytes";
       if (Status status = reportTiming(
               each.name,
-              text("%.2f us +- %.0f %%  %.3f MB  %.3f GFLOP  bound %.2f us  "
-                   "ratio %.2f",
+              text("%.2f us +- %.0f %%  %.3f MB  %.3f GFLOP  bound %.2f us by "
+                   "%s  ratio %.2f",
                    timing->medianSeconds * 1e6, timing->spread * 50,
                    double(each.movedBytes) * 1e-6, double(each.flops) * 1e-9,
-                   bound * 1e6, ratio),
+                   bound * 1e6, boundBy, ratio),
               {{"median_seconds", timing->medianSeconds},
                {"spread", timing->spread},
                {"launches", timing->launches},
                {"moved_bytes", each.movedBytes},
                {"flops", each.flops},
                {"bound_seconds", bound},
+               {"bound_by", boundBy},
                {"ratio", ratio}});
           !status)
         return status;

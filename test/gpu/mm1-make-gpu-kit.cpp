@@ -169,6 +169,11 @@ Status makeKit(const MakeKitArguments &arguments) {
   };
   if (failed(makePlanCases(module, weights, addCase)))
     return error.take("following the plan");
+  for (auto kernel : module.getOps<plan::KernelOp>())
+    if (kernel.isBuiltin())
+      kit.addLeftOut({kernel.getSymName().str(),
+                      "it only hands the host's step block on; every step of "
+                      "mm1-run runs it"});
   if (Status status = kit.write(arguments.output); !status)
     return status;
   std::fprintf(stderr, "%s: %zu kernels and words, %zu questions\n",

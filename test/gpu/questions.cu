@@ -84,6 +84,20 @@ DP_KERNEL(256) mma_rate(const dp::u32 *in, dp::u32 *out) {
 }
 DP_EXPORT(mma_rate)
 
+// in[0] rounds of eight sums that do not need each other, in each thread.
+DP_KERNEL(256) fma_rate(const dp::u32 *in, dp::u32 *out) {
+  const int rounds = int(dp::load(in));
+  const float x = dp::from_bits(dp::load(in + 1));
+  float sums[8] = {};
+  for (int i = 0; i < rounds; ++i) {
+    DP_UNROLL for (int j = 0; j < 8; ++j) sums[j] = dp::fma(sums[j], x, x);
+  }
+  float sum = 0;
+  DP_UNROLL for (int j = 0; j < 8; ++j) sum += sums[j];
+  dp::store(out + dp::block() * 256 + dp::thread(), dp::to_bits(sum));
+}
+DP_EXPORT(fma_rate)
+
 // Reads in[0 .. sizes[0]), pieces of 4 KiB dealt to the blocks in turn, with so
 // many pieces on their way in each block.
 namespace {
