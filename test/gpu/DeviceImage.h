@@ -4,8 +4,8 @@
 //
 //   DeviceImage image(Storage::Activation, type, tensor.shape);
 //   image.initial(tensor)   // [T, 40] bf16: rows of 64, zeros behind 40
-//   image.expected(tensor)  // the same places as doubles, NaN where any content
-//                           // is right
+//   image.expected(tensor)  // the same places as doubles, NaN where any
+//                           // content is right
 //===----------------------------------------------------------------------===//
 #pragma once
 

@@ -1,7 +1,7 @@
 //===- EmulatedKitTest.cpp - A kit from end to end, without a GPU ---------===//
 // A small model is compiled for an emulated GPU, its kit made and run as on a
-// machine with a GPU: the same programs, another driver. So what the kit says of
-// a GPU one day has been said of the emulation before.
+// machine with a GPU: the same programs, another driver. So what the kit says
+// of a GPU one day has been said of the emulation before.
 //===----------------------------------------------------------------------===//
 #include "runtime/Artifact/Manifest.h"
 #include "test/e2e/Programs.h"

@@ -1,12 +1,13 @@
 //===- KitTest.cpp - Kits that were cut, changed or lie -------------------===//
-// A kit travels by hand to a machine that somebody pays for by the hour: what is
-// wrong with it must be said at once, by name. And what compares answers must
-// know wrong ones.
+// A kit travels by hand to a machine that somebody pays for by the hour: what
+// is wrong with it must be said at once, by name. And what compares answers
+// must know wrong ones.
 //===----------------------------------------------------------------------===//
 #include "runtime/Artifact/Manifest.h"
 #include "test/e2e/Programs.h"
 #include "test/gpu/Compare.h"
 #include "test/gpu/KitWriter.h"
+#include "test/gpu/Report.h"
 
 #include <gtest/gtest.h>
 
@@ -257,6 +258,34 @@ TEST(Compare, MemoryThatIsOnlyReadKeepsItsBytes) {
   EXPECT_EQ(compare(argument, before).wrong, 0u);
   EXPECT_EQ(compare(argument, bytesOf<float>({1, 2.5f})).message,
             "byte 6 was changed, but is only to be read");
+}
+
+//===-------------------------------- Results -----------------------------===//
+
+TEST(Report, IsWholeOnTheDiskAfterEachLine) {
+  TemporaryFolder folder;
+  std::string path = folder.path("results.json");
+  auto onDisk = [&] { return nlohmann::ordered_json::parse(readText(path)); };
+  Report report(path, {{"kit", "nothing"}});
+  ASSERT_TRUE(bool(report.start("kernels", "one")));
+  EXPECT_EQ(onDisk()["running"], "kernels: one");
+  ASSERT_TRUE(bool(report.passed("kernels", "one", "fine", {{"worst", 0.5}})));
+  nlohmann::ordered_json found = onDisk();
+  EXPECT_FALSE(found.contains("running"));
+  EXPECT_EQ(found["kit"], "nothing");
+  EXPECT_EQ(found["finished"], false);
+  EXPECT_EQ(found["results"][0]["worst"], 0.5);
+  EXPECT_TRUE(report.allPassed());
+  ASSERT_TRUE(bool(report.failed("kernels", "two", "is wrong")));
+  EXPECT_EQ(onDisk()["results"][1]["message"], "is wrong");
+  EXPECT_FALSE(report.allPassed());
+  ASSERT_TRUE(bool(report.note("questions", "three", "not asked", "")));
+  ASSERT_TRUE(bool(report.finish()));
+  found = onDisk();
+  EXPECT_EQ(found["finished"], true);
+  EXPECT_EQ(found["passed"], 1);
+  EXPECT_EQ(found["failed"], 1);
+  EXPECT_EQ(found["results"].size(), 3u);
 }
 
 } // namespace

@@ -6,8 +6,8 @@
 //   found->text     // 1 block: 310 TFLOP/s; 2 blocks: 330 TFLOP/s
 //   found->numbers  // {"1": 3.1e14, "2": 3.3e14}
 //
-// On an emulated GPU they run once on next to nothing, so that they are known to
-// work, and their numbers say nothing.
+// On an emulated GPU they run once on next to nothing, so that they are known
+// to work, and their numbers say nothing.
 //===----------------------------------------------------------------------===//
 #pragma once
 

@@ -1,11 +1,12 @@
 //===- PlanCases.h - Every kernel of a plan, with inputs and answers ------===//
 // A plan says step by step what a model does. We follow it on the reference
-// evaluator, with batches that an artifact might meet: a prefill of two sequences,
-// decode steps behind it, the head. What a launch finds in its buffers, weights
-// and states is what its kernel will find on a GPU, rounded as it will be there;
-// what the kernel's cluster makes of it in double is the answer. So every kernel,
-// whatever it does, gets inputs that make sense: positions that follow each other,
-// experts that a router chose, keys that an earlier step appended.
+// evaluator, with batches that an artifact might meet: a prefill of two
+// sequences, decode steps behind it, the head. What a launch finds in its
+// buffers, weights and states is what its kernel will find on a GPU, rounded as
+// it will be there; what the kernel's cluster makes of it in double is the
+// answer. So every kernel, whatever it does, gets inputs that make sense:
+// positions that follow each other, experts that a router chose, keys that an
+// earlier step appended.
 //
 //   makePlanCases(plan, weights, sink);   // sink(kernelCase) for each kernel
 //

@@ -1,9 +1,9 @@
 //===- Questions.h - What a kit asks besides the kernels of a plan --------===//
 // Two lists. Conformance: each word of kernels/dp with the answer that it must
 // give (kernels/conformance/Answers.h). Questions: what the design notes on
-// GPUs leave to hardware, in their order, each with the answers that are known (the first
-// is what the emulation is built on), as a measurement, or with what is needed to
-// ask it.
+// GPUs leave to hardware, in their order, each with the answers that are known
+// (the first is what the emulation is built on), as a measurement, or with what
+// is needed to ask it.
 //===----------------------------------------------------------------------===//
 #pragma once
 

@@ -12,6 +12,11 @@ Report::Report(std::string path, nlohmann::ordered_json head)
   json["finished"] = false;
 }
 
+Status Report::start(const std::string &group, const std::string &name) {
+  json["running"] = group + ": " + name;
+  return write();
+}
+
 Status Report::passed(const std::string &group, const std::string &name,
                       const std::string &text, nlohmann::ordered_json more) {
   ++numPassed;
@@ -36,6 +41,7 @@ Status Report::note(const std::string &group, const std::string &name,
   if (more.is_object())
     result.update(more);
   json["results"].push_back(std::move(result));
+  json.erase("running");
   return write();
 }
 

@@ -7,6 +7,8 @@
 //    "results": [{"group": "kernels", "name": "linear_silu_0",
 //                 "verdict": "passed", "worst": 0.12, ...}, ...],
 //    "finished": true, "passed": 40, "failed": 0}
+//
+// While something runs, "running" names it.
 //===----------------------------------------------------------------------===//
 #pragma once
 
@@ -23,6 +25,8 @@ public:
   /// \param path  of the JSON; empty: none
   Report(std::string path, nlohmann::ordered_json head);
 
+  /// Says on the disk what is run next: should it hang, this is who did.
+  Status start(const std::string &group, const std::string &name);
   /// A right or a wrong one, counted.
   Status passed(const std::string &group, const std::string &name,
                 const std::string &text, nlohmann::ordered_json more = {});

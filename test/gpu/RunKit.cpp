@@ -82,6 +82,8 @@ private:
   /// One launch. Wrong kernels and damaged memory are results; a GPU that is
   /// lost is an error.
   Expected<std::vector<std::vector<std::byte>>> runOnce(const Case &what) {
+    if (Status status = report.start(what.group, what.name); !status)
+      return status.takeError();
     auto prepared = launcher.prepare(what);
     if (!prepared)
       return prepared.takeError();
@@ -218,6 +220,8 @@ private:
   /// A question whose answer is a number.
   Status answer(const Question &question, nlohmann::ordered_json more,
                 Stopwatch &watch) {
+    if (Status status = report.start("questions", question.name); !status)
+      return status;
     Expected<Measured> found = measure(question.measure, launcher, watch);
     if (!found) {
       if (Status status = report.failed("questions", question.name,
@@ -254,6 +258,8 @@ private:
     for (const Case &each : kit.cases()) {
       if (each.group != "kernels" || !launcher.isBuilt(each))
         continue;
+      if (Status status = report.start("timings", each.name); !status)
+        return status;
       auto prepared = launcher.prepare(each);
       if (!prepared) {
         if (Status status = notRun(each, prepared.error()); !status)

@@ -24,8 +24,8 @@ struct RunOptions {
 inline const std::vector<std::string> kGroups = {"questions", "conformance",
                                                  "kernels", "timings"};
 
-/// Input error when the kit is damaged or an answer is wrong; machine error when
-/// there is no GPU, or it was lost on the way.
+/// Input error when the kit is damaged or an answer is wrong; machine error
+/// when there is no GPU, or it was lost on the way.
 Status runKit(const RunOptions &options);
 
 } // namespace mm1::kit

@@ -1,9 +1,9 @@
 //===- Timings.h - How long kernels take, and how long they must ----------===//
 // A kernel's time is the mean over a batch of launches between two events; of
 // several batches the median is told, and how far the others lie from it. Its
-// bound is what this GPU needs for the bytes that the kernel moves, by a copy, or
-// for its products with weights, by multiply-adds of floats, whichever is more.
-// Both are measured in the same run (CudaBounds.h, Measurements.h):
+// bound is what this GPU needs for the bytes that the kernel moves, by a copy,
+// or for its products with weights, by multiply-adds of floats, whichever is
+// more. Both are measured in the same run (CudaBounds.h, Measurements.h):
 //
 //   linear_silu_0   12 us +- 3 %   26 MB   bound 6.9 us by bytes   ratio 1.75
 //

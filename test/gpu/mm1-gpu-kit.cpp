@@ -1,6 +1,6 @@
 //===- mm1-gpu-kit.cpp - Ask a GPU what only a GPU can say ----------------===//
-// The command line. Everything else is in RunKit.h; this is the one file that is
-// built with exceptions, because CLI11 reports through them.
+// The command line. Everything else is in RunKit.h; this is the one file that
+// is built with exceptions, because CLI11 reports through them.
 //===----------------------------------------------------------------------===//
 #include "test/gpu/RunKit.h"
 

@@ -29,8 +29,8 @@ namespace mm1::kit {
 
 namespace {
 
-/// The kernels that the artifact has, byte by byte those of this plan: an answer
-/// is of no use when the kernel is another compiler's.
+/// The kernels that the artifact has, byte by byte those of this plan: an
+/// answer is of no use when the kernel is another compiler's.
 Status addModules(KitWriter &kit, const Artifact &artifact,
                   const GpuKernels &kernels, ModuleOp plan) {
   auto sameBytes = [&](const ArtifactFile &file) -> Status {

@@ -1,8 +1,8 @@
 //===- questions.cu - What is asked of hardware --------------------------===//
 // Kernels whose answers are not known before a GPU gives them. Those that look
-// at bits take words and leave words; Questions.cpp has what each may say. Those
-// that are timed (Measurements.h) leave a word for each thread, so that nothing
-// of them can be left out.
+// at bits take words and leave words; Questions.cpp has what each may say.
+// Those that are timed (Measurements.h) leave a word for each thread, so that
+// nothing of them can be left out.
 //===----------------------------------------------------------------------===//
 #include "dp/dp.h"
 
@@ -13,7 +13,7 @@ DP_DEVICE dp::u32 pair(float low, float high) {
 }
 } // namespace
 
-//===----------------------------------- Bits -------------------------------===//
+//===---------------------------------- Bits ------------------------------===//
 
 // d = d + a b, in[0] times: a [16, 16] is all in[1], b [16, 8] all in[2] where
 // k < in[3], d begins as in[4]. Floats; every lane leaves its four sums.
@@ -66,7 +66,7 @@ DP_KERNEL(32) exp2_of(const dp::u32 *in, dp::u32 *out) {
 }
 DP_EXPORT(exp2_of)
 
-//===----------------------------------- Times ------------------------------===//
+//===---------------------------------- Times -----------------------------===//
 
 // in[0] rounds of eight products that do not need each other, in each warp.
 DP_KERNEL(256) mma_rate(const dp::u32 *in, dp::u32 *out) {
