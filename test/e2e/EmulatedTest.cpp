@@ -62,20 +62,6 @@ protected:
     return outcome.exitCode == 0 ? artifact : "";
   }
 
-  /// Mean KL divergence over all stored positions.
-  double meanDivergence(const std::string &artifact) {
-    double sum = 0;
-    size_t count = 0;
-    for (const Prompt &prompt : readPrompts(name(), "logits")) {
-      std::vector<float> logits = runLogits(artifact, prompt, {});
-      if (logits.empty())
-        return INFINITY;
-      for (size_t i = 0; i < prompt.positions.size(); ++i, ++count)
-        sum += divergence(prompt, logits, i);
-    }
-    return sum / double(std::max<size_t>(count, 1));
-  }
-
   TemporaryFolder folder;
 };
 
@@ -110,17 +96,6 @@ TEST_P(Emulated, Int8Experts) {
         << prompt.ids.size() << " tokens";
 }
 
-TEST_P(Emulated, BF16Compute) {
-  std::string artifact = compile(target(), {"--compute", "bf16"}),
-              cpu = compile("cpu", {"--compute", "bf16"});
-  if (artifact.empty() || cpu.empty())
-    return;
-  double found = meanDivergence(artifact), ours = meanDivergence(cpu);
-  RecordProperty("kl_mean", std::to_string(found));
-  RecordProperty("kl_mean_cpu", std::to_string(ours));
-  EXPECT_LE(found, 1.5 * ours + 1e-4);
-}
-
 std::string nameOf(
     const testing::TestParamInfo<std::tuple<std::string, std::string>> &info) {
   std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
@@ -142,6 +117,54 @@ INSTANTIATE_TEST_SUITE_P(Long, Emulated,
                          testing::Combine(testing::ValuesIn(goldenCases()),
                                           testing::Values("sm_80")),
                          nameOf);
+
+// A rounded router logit that chooses another expert is a jump at one position,
+// on the CPU or here: only over all cases together do means say something.
+class EmulatedBf16 : public testing::TestWithParam<const char *> {
+protected:
+  /// The sum of KL divergences over a case's stored positions, and their number.
+  std::pair<double, size_t> divergences(const std::string &name,
+                                        const std::string &target) {
+    TemporaryFolder folder;
+    std::string artifact = folder.path("a.mm1");
+    Outcome outcome = run("mm1c", {"compile", goldenFolder(name), "--target",
+                                   target, "--quiet", "--compute", "bf16",
+                                   "--context", "1024", "--prefill-tokens",
+                                   "256", "--sequences", "4", "-o", artifact});
+    EXPECT_EQ(outcome.exitCode, 0) << outcome.err;
+    std::pair<double, size_t> sum{0, 0};
+    for (const Prompt &prompt : readPrompts(name, "logits")) {
+      std::vector<float> logits = runLogits(artifact, prompt, {});
+      if (logits.empty())
+        return {INFINITY, 1};
+      for (size_t i = 0; i < prompt.positions.size(); ++i, ++sum.second)
+        sum.first += divergence(prompt, logits, i);
+    }
+    return sum;
+  }
+};
+
+TEST_P(EmulatedBf16, DivergesLittleMoreThanTheCpu) {
+  if (!hasNvrtc())
+    GTEST_SKIP() << "NVRTC is not here: no kernels for GPUs";
+  double found = 0, cpu = 0;
+  size_t count = 0;
+  for (const std::string &name : goldenCases()) {
+    auto [ours, positions] = divergences(name, GetParam());
+    found += ours;
+    cpu += divergences(name, "cpu").first;
+    count += positions;
+  }
+  ASSERT_GT(count, 0u);
+  RecordProperty("kl_mean", std::to_string(found / double(count)));
+  RecordProperty("kl_mean_cpu", std::to_string(cpu / double(count)));
+  EXPECT_LE(found / double(count), 1.5 * cpu / double(count) + 1e-4);
+}
+
+INSTANTIATE_TEST_SUITE_P(, EmulatedBf16, testing::Values("emulated:sm_90a"),
+                         [](const auto &) { return std::string("sm_90a"); });
+INSTANTIATE_TEST_SUITE_P(Long, EmulatedBf16, testing::Values("emulated:sm_80"),
+                         [](const auto &) { return std::string("sm_80"); });
 
 /// The emulated driver's orders of work (kernels/emulation/driver/Control.h):
 /// forward, reverse and by seed; at once, or as late as somebody waits, with

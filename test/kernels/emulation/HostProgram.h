@@ -49,7 +49,7 @@ public:
     std::string command =
         std::string("'" MM1_CXX_COMPILER "' -x c++ -std=c++20 -O1 -w -fPIC "
                     "-shared -fno-exceptions -ffp-contract=off ") +
-        (isChecked ? "-fsanitize=thread " : "") +
+        (isChecked ? "-fsanitize=thread -nostdlib " : "") +
         "-I'" MM1_SOURCE_DIR "/kernels' -o '" + library + "' '" +
         (folder / "k.cu").string() + "'";
     EXPECT_EQ(std::system(command.c_str()), 0) << text;

@@ -257,7 +257,7 @@ private:
         "'{0}' -x c++ -std=c++20 -O1 -w -fPIC -shared -ffp-contract=off {3} "
         "-I'{1}/kernels' -o '{2}.so' '{2}.cu'",
         MM1_CXX_COMPILER, MM1_SOURCE_DIR, base,
-        isChecked ? "-fsanitize=thread" : "");
+        isChecked ? "-fsanitize=thread -nostdlib" : "");
     EXPECT_EQ(std::system(command.c_str()), 0) << program;
     auto opened = emulation::ModuleFile::open(base + ".so");
     EXPECT_TRUE(bool(opened)) << opened.error().message;
