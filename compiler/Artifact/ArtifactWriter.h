@@ -45,8 +45,8 @@ struct ArtifactOptions {
   std::string command;             ///< what to type to build it again
   /// False: everything but weights; a config alone is enough of a checkpoint.
   bool hasWeights = true;
-  double selfTestTolerance = 0;    ///< 0: the runtime's own
-  nlohmann::ordered_json notes;    ///< more fields for people, or null
+  double selfTestTolerance = 0; ///< 0: the runtime's own
+  nlohmann::ordered_json notes; ///< more fields for people, or null
   PackOptions pack;
 };
 

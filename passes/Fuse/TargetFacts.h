@@ -69,9 +69,9 @@ struct TargetFacts {
   bool defersNorms;
 
   // Plan.
-  StringRef pageImage; // how keys and values lie in a page
-  int64_t spareUnits;  // slots, and pages, for rows that the device drops
-  bool selectsOnHost;  // the runtime chooses candidates, not a kernel
+  StringRef pageImage;      // how keys and values lie in a page
+  int64_t spareUnits;       // slots, and pages, for rows that the device drops
+  bool selectsOnHost;       // the runtime chooses candidates, not a kernel
   bool startsEarly = false; // a launch may begin while the one before it ends
 
   int64_t depth(Type element) const {

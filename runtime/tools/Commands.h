@@ -22,9 +22,9 @@ namespace mm1 {
 struct ModelArguments {
   std::string artifact;
   DeviceOptions device;
-  uint64_t kvTokens = 0; ///< 0: as planned
-  bool check = false;    ///< read and hash all weights first
-  bool selfTest = false; ///< run the golden prompts first
+  uint64_t kvTokens = 0;                 ///< 0: as planned
+  bool check = false;                    ///< read and hash all weights first
+  bool selfTest = false;                 ///< run the golden prompts first
   std::optional<uint64_t> randomWeights; ///< a seed: do not read the weights
 };
 

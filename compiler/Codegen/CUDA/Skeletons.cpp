@@ -6,20 +6,10 @@ using namespace mlir::mm1;
 using namespace mlir::mm1::cuda;
 
 static const Skeleton *const kSkeletons[] = {
-    &kElementwise,
-    &kRowReduction,
-    &kRowSquares,
-    &kMatmul,
-    &kRouting,
-    &kGrouping,
-    &kExperts,
-    &kGroupedExperts,
-    &kSelection,
-    &kLightningAttention,
-    &kCacheAppend,
-    &kAttention,
-    &kAttentionPartials,
-    &kMergePartials,
+    &kElementwise,       &kRowReduction,       &kRowSquares,  &kMatmul,
+    &kRouting,           &kGrouping,           &kExperts,     &kGroupedExperts,
+    &kSelection,         &kLightningAttention, &kCacheAppend, &kAttention,
+    &kAttentionPartials, &kMergePartials,
 };
 
 const Skeleton *mlir::mm1::cuda::findSkeleton(ClusterOp cluster) {
